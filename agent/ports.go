@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"context"
+	"errors"
+
+	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/proof"
+	"github.com/curfew-project/curfew/shared/wire"
+)
+
+// Clock reads the client's two clocks.
+type Clock interface {
+	Now() activity.Stamp
+}
+
+// Page is the window that the agent guards.
+type Page interface {
+	// LastActivity is when the last human activity was, or the zero Stamp if there was none. It must be cheap.
+	LastActivity() activity.Stamp
+	// Expect tells the page when the agent next means to wake, in milliseconds from now, and when the session's first
+	// deadline is as the verifier knows it (0: not known). A page that sees human activity later than either by its
+	// wall clock must wake the agent at once, and must be covered first when it is past the deadline (A13).
+	Expect(wake, ends int64)
+	// Leave goes to another address.
+	Leave(url string)
+	// Here is the address to come back to: path, query and fragment.
+	Here() string
+}
+
+// Screen shows the dialog and the cover. Every call replaces what the last one of the same kind showed.
+type Screen interface {
+	Show(warning.View)
+	Hide()
+	Cover(warning.Cover)
+	Uncover()
+}
+
+// ErrNoKey is returned by Keys.Load when this browser has no key.
+var ErrNoKey = errors.New("no key in this browser")
+
+// Keys makes and keeps the session's key pair. The private key never leaves it.
+type Keys interface {
+	// Make replaces the key by a new one and keeps it for later pages.
+	Make(ctx context.Context) (proof.Key, error)
+	// Load finds the kept key, or fails with ErrNoKey.
+	Load(ctx context.Context) (proof.Key, error)
+	// Sign signs with the key last made or loaded: ES256, 64 bytes (RFC 7518 section 3.4).
+	Sign(ctx context.Context, signingInput string) ([]byte, error)
+	// ID is a fresh unguessable jti (RFC 9449 section 4.2).
+	ID() string
+}
+
+// Verifier carries requests to the verifier. Each method returns a *Refused when the verifier answered with a refusal and
+// another error when no sound answer came.
+type Verifier interface {
+	// URL is the absolute address of an endpoint, without query and fragment, as it stands in htu.
+	URL(endpoint string) string
+	Heartbeat(ctx context.Context, token string) (wire.Reply, error)
+	SignOut(ctx context.Context, token string) (wire.Redirect, error)
+	SignIn(ctx context.Context, token, returnTo string) (wire.Redirect, error)
+}
+
+// Refused is the verifier's typed refusal as an error.
+type Refused struct{ wire.Refusal }
+
+func (r *Refused) Error() string { return "refused: " + string(r.Refusal.Error) }
+
+// Endpoints below the verifier's prefix.
+const (
+	EndpointHeartbeat = "heartbeat"
+	EndpointSignIn    = "sign-in"
+	EndpointSignOut   = "sign-out"
+)
+
+// Ports are all that the agent needs of the world.
+type Ports struct {
+	Clock    Clock
+	Page     Page
+	Screen   Screen
+	Keys     Keys
+	Verifier Verifier
+	Wakes    <-chan struct{}       // something happened that the agent should look at now; may be coalesced
+	Choices  <-chan warning.Choice // what the person picked
+}

@@ -1,0 +1,121 @@
+// Package deadline is the one rule set of Curfew (D2): the page and the verifier run the same Step, so they cannot
+// disagree. It is pure. It reads no clock; every instant is a count of milliseconds since the Unix epoch by the
+// verifier's clock, and now is passed in.
+package deadline
+
+import (
+	"time"
+
+	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/shared/wire"
+)
+
+// Instant is milliseconds since the Unix epoch by the verifier's clock. Zero means never or not yet.
+type Instant = int64
+
+// State is all that decides when a session ends. It is a value: copies are independent, and == compares two.
+type State struct {
+	Settings policy.Settings
+	Began    Instant // sign-in; SessionTimeout counts from here
+	Active   Instant // last counted human activity; InactivityTimeout counts from here
+
+	// A tightened setting must leave the full warning (A12): no deadline lies before its floor.
+	SessionFloor    Instant
+	InactivityFloor Instant
+
+	EndedAt Instant     // zero while the session lives; then the exact instant of its end, and final
+	Reason  wire.Reason // set with EndedAt
+}
+
+// Begin is the state of a session that starts now. Signing in is human activity.
+func Begin(settings policy.Settings, now Instant) State {
+	return State{Settings: settings, Began: now, Active: now}
+}
+
+// SessionEnds is the instant at which the session timeout ends the session (A1).
+func (s State) SessionEnds() Instant {
+	return max(s.Began+millis(s.Settings.SessionTimeout), s.SessionFloor)
+}
+
+// InactivityEnds is the instant at which inactivity ends the session if nothing moves it (A3), or zero when off.
+func (s State) InactivityEnds() Instant {
+	if !s.Settings.InactivityOn() {
+		return 0
+	}
+	return max(s.Active+millis(s.Settings.InactivityTimeout), s.InactivityFloor)
+}
+
+// SessionWarns is the instant from which the session warning is due (A2).
+func (s State) SessionWarns() Instant {
+	return s.SessionEnds() - millis(s.Settings.SessionWarning)
+}
+
+// InactivityWarns is the instant from which the inactivity warning is due (A4), or zero when inactivity is off.
+func (s State) InactivityWarns() Instant {
+	if !s.Settings.InactivityOn() {
+		return 0
+	}
+	return s.InactivityEnds() - millis(s.Settings.InactivityWarning)
+}
+
+// Ends is the first deadline and the reason it would give. A tie goes to the session timeout, which nothing can move.
+func (s State) Ends() (Instant, wire.Reason) {
+	if s.EndedAt != 0 {
+		return s.EndedAt, s.Reason
+	}
+	ends, reason := s.SessionEnds(), wire.SessionTimeout
+	if idle := s.InactivityEnds(); idle != 0 && idle < ends {
+		ends, reason = idle, wire.Inactivity
+	}
+	return ends, reason
+}
+
+// Ended reports whether the session has ended by now. The deadline itself is already too late.
+func (s State) Ended(now Instant) bool {
+	ends, _ := s.Ends()
+	return now >= ends
+}
+
+// Warning says which warning is due at now: of those due, the one whose deadline comes first; none once ended.
+func (s State) Warning(now Instant) wire.Warning {
+	if s.Ended(now) {
+		return wire.WarnNone
+	}
+	session := now >= s.SessionWarns()
+	inactivity := s.Settings.InactivityOn() && now >= s.InactivityWarns()
+	switch {
+	case inactivity && (!session || s.InactivityEnds() < s.SessionEnds()):
+		return wire.WarnInactivity
+	case session:
+		return wire.WarnSession
+	}
+	return wire.WarnNone
+}
+
+// Phase is where the session stands at now.
+func (s State) Phase(now Instant) wire.Phase {
+	switch {
+	case s.Ended(now):
+		return wire.Ended
+	case s.Warning(now) != wire.WarnNone:
+		return wire.Warned
+	}
+	return wire.Active
+}
+
+// Next is the first instant after now at which Phase or Warning changes if nothing happens, or zero when they never
+// change again. Timers are set to it: they are deadlines, not countdowns.
+func (s State) Next(now Instant) Instant {
+	if s.Ended(now) {
+		return 0
+	}
+	next, _ := s.Ends()
+	for _, at := range [...]Instant{s.SessionWarns(), s.InactivityWarns()} {
+		if at > now && at < next {
+			next = at
+		}
+	}
+	return next
+}
+
+func millis(d time.Duration) Instant { return d.Milliseconds() }
