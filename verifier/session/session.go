@@ -1,0 +1,72 @@
+// Package session holds what the verifier keeps of a session, and the contract of the stores that keep it.
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"io"
+
+	"github.com/curfew-project/curfew/shared/deadline"
+)
+
+// ID names a session: 128 unguessable bits. It is no bearer secret: nothing is granted for it without the cookie's
+// authentication and a proof by the session's key.
+type ID [16]byte
+
+// NewID reads a fresh ID from random.
+func NewID(random io.Reader) (ID, error) {
+	var id ID
+	_, err := io.ReadFull(random, id[:])
+	return id, err
+}
+
+// ErrBadID is returned for text that is no ID.
+var ErrBadID = errors.New("not a session ID")
+
+// String is the ID in unpadded base64url, 22 characters.
+func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// ParseID reads what String wrote and nothing else.
+func ParseID(text string) (ID, error) {
+	var id ID
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) != len(id) || len(text) != 22 {
+		return ID{}, ErrBadID
+	}
+	copy(id[:], raw)
+	return id, nil
+}
+
+// Thumbprint is the SHA-256 thumbprint of a public key (RFC 7638).
+type Thumbprint [sha256.Size]byte
+
+// User is who a session belongs to: a subject is only unique at its issuer (OpenID Connect Core section 2), and sessions of
+// one environment never touch those of another.
+type User struct {
+	Environment string
+	Issuer      string
+	Subject     string
+}
+
+// Session is one user, in one browser, in one environment, bound to one key. It is a value.
+type Session struct {
+	ID   ID
+	User User
+	Name string // what the provider calls the user, for the application; at most MaxName bytes
+
+	Key      Thumbprint // the session's key (RFC 7800 cnf.jkt)
+	AuthTime int64      // when the user entered credentials, in seconds since the epoch, by the provider
+	Provider string     // the provider's own session ID (sid), for back-channel logout (B5)
+	IDToken  string     // the ID token of the sign-in, for id_token_hint (B4); at most MaxIDToken bytes
+
+	Seq   uint64 // the last accepted sequence number
+	State deadline.State
+}
+
+// Caps of the fields that come from the provider.
+const (
+	MaxName    = 256
+	MaxSubject = 255 // OpenID Connect Core section 2
+	MaxIDToken = 8 << 10
+)

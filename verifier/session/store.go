@@ -1,0 +1,61 @@
+package session
+
+import (
+	"context"
+	"errors"
+)
+
+// Store keeps sessions. All methods are safe for concurrent use and take the instant of the operation, in milliseconds
+// since the epoch; no store reads a clock. Missing and ended are ordinary results and not errors; an error means that
+// the store cannot answer, and then nothing may be let through.
+//
+// What is acknowledged survives kill -9 (P7): when Create returns nil, and when Update returns nil for a change that ended
+// the session or changed its settings, the change is durable. A change of only Seq and State.Active is durable within
+// one second.
+//
+// An ended session stays ended (P4): a store refuses with ErrEnded any change to a session whose State.EndedAt is set,
+// whatever is in flight.
+type Store interface {
+	// Create adds a new session. It fails with ErrExists if the ID is taken.
+	Create(ctx context.Context, s Session, now int64) error
+
+	// Get finds a session, living or ended. ok is false when there is none or it was forgotten. The result is what the
+	// last acknowledged operation left; time may have passed over a deadline since, which the caller judges.
+	Get(ctx context.Context, id ID, now int64) (s Session, ok bool, err error)
+
+	// Update changes a session atomically: decide gets the session as it is and returns it as it shall be. It may run more
+	// than once and must be pure. Returning an error changes nothing and passes that error on. ok is false when there
+	// is no such session; decide did not run then. An ended session makes Update return it with ErrEnded without running decide.
+	// ID, User, Key and State.Began never change; a decide that changes them gets ErrIdentity.
+	Update(ctx context.Context, id ID, now int64, decide func(Session) (Session, error)) (s Session, ok bool, err error)
+
+	// ByUser lists a user's sessions that are not forgotten, living and ended, in order of their beginning.
+	ByUser(ctx context.Context, user User, now int64) ([]Session, error)
+
+	// LastEnd is the latest end of any of the user's sessions, or zero: the next sign-in must be later (B1). It is
+	// kept when the session itself is forgotten, and counts sessions whose deadline passed without anybody noticing.
+	LastEnd(ctx context.Context, user User, now int64) (int64, error)
+
+	// Expire finds sessions whose deadline has passed, up to limit, ends them as of their deadline and returns them as
+	// ended, each once among all callers. Fewer than limit means that there are no more.
+	Expire(ctx context.Context, now int64, limit int) ([]Session, error)
+
+	// Forget drops ended sessions that ended before an instant, and says how many. What LastEnd says does not change.
+	Forget(ctx context.Context, before, now int64) (int, error)
+
+	// Count is how many sessions have not ended by now.
+	Count(ctx context.Context, now int64) (int, error)
+
+	// Ready is nil when the store can serve and keep what it acknowledges; otherwise the error says why not.
+	Ready(ctx context.Context) error
+
+	// Close makes everything durable and releases the store. Using it afterwards is an error.
+	Close() error
+}
+
+var (
+	ErrExists   = errors.New("session exists already")
+	ErrEnded    = errors.New("session has ended")
+	ErrIdentity = errors.New("a session's identity cannot change")
+	ErrClosed   = errors.New("store is closed")
+)
