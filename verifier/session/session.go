@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
+	"time"
 
 	"github.com/curfew-project/curfew/shared/deadline"
 )
@@ -57,16 +59,64 @@ type Session struct {
 
 	Key      Thumbprint // the session's key (RFC 7800 cnf.jkt)
 	AuthTime int64      // when the user entered credentials, in seconds since the epoch, by the provider
-	Provider string     // the provider's own session ID (sid), for back-channel logout (B5)
-	IDToken  string     // the ID token of the sign-in, for id_token_hint (B4); at most MaxIDToken bytes
+	Provider string     // the provider's own session ID (sid), for back-channel logout (B5); at most MaxProvider bytes
 
 	Seq   uint64 // the last accepted sequence number
 	State deadline.State
 }
 
-// Caps of the fields that come from the provider.
+// Secrets are what a sign-in left that is needed rarely and weighs much. They are no part of a Session, so that a store can
+// keep every session in memory and these on disk.
+type Secrets struct {
+	IDToken string // the ID token of the sign-in, for id_token_hint (B4); at most MaxIDToken bytes
+}
+
+// Caps, in bytes, of the fields that come from the provider or the operator.
 const (
-	MaxName    = 256
-	MaxSubject = 255 // OpenID Connect Core section 2
-	MaxIDToken = 8 << 10
+	MaxName        = 256
+	MaxSubject     = 255 // OpenID Connect Core section 2
+	MaxIssuer      = 2048
+	MaxEnvironment = 255
+	MaxProvider    = 255
+	MaxIDToken     = 8 << 10
 )
+
+// ErrInvalid is in the tree of every error of Validate.
+var ErrInvalid = errors.New("session cannot be kept")
+
+// Validate checks what a store may rely on: every field within its cap, a user with all three parts, settings in whole
+// milliseconds, the unit of every instant, and a reason exactly when the session has ended.
+func (s Session) Validate() error {
+	for _, field := range [...]struct {
+		name, value string
+		least, most int
+	}{
+		{"environment", s.User.Environment, 1, MaxEnvironment},
+		{"issuer", s.User.Issuer, 1, MaxIssuer},
+		{"subject", s.User.Subject, 1, MaxSubject},
+		{"name", s.Name, 0, MaxName},
+		{"provider session ID", s.Provider, 0, MaxProvider},
+	} {
+		if n := len(field.value); n < field.least || n > field.most {
+			return fmt.Errorf("%w: %s has %d bytes; allowed: %d to %d", ErrInvalid, field.name, n, field.least, field.most)
+		}
+	}
+	of := s.State.Settings
+	for _, length := range [...]time.Duration{of.SessionTimeout, of.SessionWarning, of.InactivityTimeout, of.InactivityWarning} {
+		if length%time.Millisecond != 0 {
+			return fmt.Errorf("%w: a setting is %s; allowed: whole milliseconds", ErrInvalid, length)
+		}
+	}
+	if ended := s.State.EndedAt != 0; ended != (s.State.Reason != "") || ended && !s.State.Reason.Valid() {
+		return fmt.Errorf("%w: ended at %d with reason %q", ErrInvalid, s.State.EndedAt, s.State.Reason)
+	}
+	return nil
+}
+
+// Validate checks the caps.
+func (s Secrets) Validate() error {
+	if n := len(s.IDToken); n > MaxIDToken {
+		return fmt.Errorf("%w: ID token has %d bytes; allowed: 0 to %d", ErrInvalid, n, MaxIDToken)
+	}
+	return nil
+}

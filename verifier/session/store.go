@@ -9,24 +9,31 @@ import (
 // since the epoch; no store reads a clock. Missing and ended are ordinary results and not errors; an error means that
 // the store cannot answer, and then nothing may be let through.
 //
-// What is acknowledged survives kill -9 (P7): when Create returns nil, and when Update returns nil for a change that ended
-// the session or changed its settings, the change is durable. A change of only Seq and State.Active is durable within
-// one second.
+// What is acknowledged survives kill -9 (P7): when Create returns nil, and when Update returns nil for a change of anything
+// but Seq and State.Active, the change is durable; so is an ending that Update reports with ErrEnded or Expire returns. A
+// change of only Seq and State.Active is durable within one second. When a method fails because something could not be
+// made durable or ctx ended first, the change may or may not have happened; one that ended a session stays in force.
 //
 // An ended session stays ended (P4): a store refuses with ErrEnded any change to a session whose State.EndedAt is set,
 // whatever is in flight.
 type Store interface {
-	// Create adds a new session. It fails with ErrExists if the ID is taken.
-	Create(ctx context.Context, s Session, now int64) error
+	// Create adds a new, living session and its secrets. It fails with ErrExists if the ID is taken, ErrEnded if s has ended
+	// and ErrInvalid if s or secrets do not validate.
+	Create(ctx context.Context, s Session, secrets Secrets, now int64) error
 
 	// Get finds a session, living or ended. ok is false when there is none or it was forgotten. The result is what the
 	// last acknowledged operation left; time may have passed over a deadline since, which the caller judges.
 	Get(ctx context.Context, id ID, now int64) (s Session, ok bool, err error)
 
+	// Secrets finds what Create was given beside a session, living or ended. ok is false when there is no such session or it
+	// was forgotten. It may read a disk or a network: it is not for every request.
+	Secrets(ctx context.Context, id ID, now int64) (secrets Secrets, ok bool, err error)
+
 	// Update changes a session atomically: decide gets the session as it is and returns it as it shall be. It may run more
-	// than once and must be pure. Returning an error changes nothing and passes that error on. ok is false when there
-	// is no such session; decide did not run then. An ended session makes Update return it with ErrEnded without running decide.
-	// ID, User, Key and State.Began never change; a decide that changes them gets ErrIdentity.
+	// than once, must be pure and must not call the store. Returning an error changes nothing and passes that error on. ok
+	// is false when there is no such session; decide did not run then. An ended session makes Update return it with
+	// ErrEnded without running decide. ID, User, Key and State.Began never change; a decide that changes them gets
+	// ErrIdentity, and one whose result does not validate gets ErrInvalid; both change nothing.
 	Update(ctx context.Context, id ID, now int64, decide func(Session) (Session, error)) (s Session, ok bool, err error)
 
 	// ByUser lists a user's sessions that are not forgotten, living and ended, in order of their beginning.
@@ -40,7 +47,8 @@ type Store interface {
 	// ended, each once among all callers. Fewer than limit means that there are no more.
 	Expire(ctx context.Context, now int64, limit int) ([]Session, error)
 
-	// Forget drops ended sessions that ended before an instant, and says how many. What LastEnd says does not change.
+	// Forget drops ended sessions that ended before an instant, with their secrets, and says how many. A session whose
+	// deadline passed unnoticed is not ended for this: Expire comes first. What LastEnd says does not change.
 	Forget(ctx context.Context, before, now int64) (int, error)
 
 	// Count is how many sessions have not ended by now.
