@@ -1,0 +1,65 @@
+package chrome
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// Go navigates the tab and waits for the page's load event.
+func Go(t testing.TB, tab context.Context, url string) {
+	t.Helper()
+	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+		t.Fatalf("opening %s: %v", url, err)
+	}
+}
+
+// Eval evaluates an expression in the page, waits for it when it is a promise, and decodes its value.
+func Eval[T any](t testing.TB, tab context.Context, expression string) T {
+	t.Helper()
+	value, err := chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("evaluating %s: %v", expression, err)
+	}
+	return value
+}
+
+// Until waits until an expression is truthy in the page, and fails the test when that takes longer than 30 seconds.
+func Until(t testing.TB, tab context.Context, expression string) {
+	t.Helper()
+	// An interval and not animation frames, which a hidden page does not get.
+	_, err := chromedp.Run(tab, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond)))
+	if err != nil {
+		t.Fatalf("waiting for %s: %v", expression, err)
+	}
+}
+
+// BeforeLoad runs a script in every page of the tab, and in its frames, before any script of the page.
+func BeforeLoad(t testing.TB, tab context.Context, script string) {
+	t.Helper()
+	params := page.AddScriptToEvaluateOnNewDocumentParams{Source: script}
+	if _, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, params); err != nil {
+		t.Fatalf("adding a script: %v", err)
+	}
+}
+
+// Screenshot writes what the tab shows to a PNG file and creates its directory.
+func Screenshot(t testing.TB, tab context.Context, path string) {
+	t.Helper()
+	picture, err := chromedp.Run(tab, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(path, picture, 0o644)
+	}
+	if err != nil {
+		t.Fatal(fmt.Errorf("screenshot: %w", err))
+	}
+}
