@@ -1,0 +1,117 @@
+package api
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// API serves heartbeat and check.
+type API struct {
+	engine *engine.Engine
+	site   *Site
+}
+
+// New makes the API.
+func New(e *engine.Engine, site *Site) *API { return &API{e, site} }
+
+// Register adds the API's addresses to a mux.
+func (a *API) Register(mux *http.ServeMux) {
+	mux.Handle("POST "+a.site.prefix+"heartbeat", a.site.For(a.heartbeat))
+	mux.Handle("GET "+a.site.prefix+"check", a.site.For(a.check))
+}
+
+func (a *API) heartbeat(w http.ResponseWriter, r *http.Request, env settings.Environment) {
+	if !drained(r) {
+		WriteRefusal(w, wire.Refusal{Error: wire.TooLarge, Message: "a heartbeat has no body"})
+		return
+	}
+	reply, cookie, err := a.engine.Heartbeat(r.Context(), env, a.Proved(r, env, "heartbeat"))
+	if err != nil {
+		refusal := AsRefusal(err)
+		a.SayWhere(&refusal, "")
+		WriteRefusal(w, refusal)
+		return
+	}
+	reply.SignIn = a.site.prefix + "sign-in?again=1"
+	SetSessionCookie(w, env, cookie)
+	WriteJSON(w, http.StatusOK, reply)
+}
+
+// Proved is a request of the page with what proves it.
+func (a *API) Proved(r *http.Request, env settings.Environment, endpoint string) engine.Request {
+	return engine.Request{
+		Cookie: ReadSessionCookie(r, env),
+		Proofs: r.Header.Values(wire.HeaderProof),
+		Method: r.Method,
+		URL:    a.site.URL(env, endpoint),
+	}
+}
+
+// drained reports whether the request has no body.
+func drained(r *http.Request) bool {
+	n, _ := io.ReadFull(r.Body, make([]byte, 1))
+	return n == 0
+}
+
+// Headers with which check tells the application who the user is. A reverse proxy must set them itself, from this answer, so
+// that nobody can send their own.
+const (
+	HeaderUser    = "Curfew-User"    // the subject
+	HeaderName    = "Curfew-Name"    // what the provider calls the user, percent-encoded
+	HeaderSession = "Curfew-Session" // the session's ID
+	HeaderReason  = "Curfew-Reason"  // with 401: the code, or the reason of an ended session
+)
+
+// check is the verdict for a reverse proxy: 204 with who the user is, or 401 with why not and where to go.
+func (a *API) check(w http.ResponseWriter, r *http.Request, env settings.Environment) {
+	s, err := a.engine.Check(r.Context(), env, ReadSessionCookie(r, env))
+	h := w.Header()
+	if err != nil {
+		refusal := AsRefusal(err)
+		a.SayWhere(&refusal, r.Header.Get("X-Original-URI"))
+		reason := string(refusal.Error)
+		if refusal.Reason != "" {
+			reason = string(refusal.Reason)
+		}
+		h.Set(HeaderReason, reason)
+		if refusal.Resume != "" {
+			h.Set("Location", refusal.Resume)
+		} else if refusal.SignIn != "" {
+			h.Set("Location", refusal.SignIn)
+		}
+		WriteRefusal(w, refusal)
+		return
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set(HeaderUser, s.User.Subject)
+	h.Set(HeaderName, url.PathEscape(s.Name))
+	h.Set(HeaderSession, s.ID.String())
+	h.Set("Curfew-Session-Ends", strconv.FormatInt(s.State.SessionEnds(), 10))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// SayWhere adds to a refusal where a browser can go: sign-in, or resume for a stale cookie, and back to where it was.
+func (a *API) SayWhere(refusal *wire.Refusal, from string) {
+	query := ""
+	if back, ok := ReturnTo(from); ok && from != "" {
+		query = url.QueryEscape(back)
+	}
+	switch refusal.Error {
+	case wire.StaleCookie:
+		refusal.Resume = a.site.prefix + "resume"
+		if query != "" {
+			refusal.Resume += "?return_to=" + query
+		}
+	case wire.NoSession, wire.SessionEnded, wire.WrongKey:
+		refusal.SignIn = a.site.prefix + "sign-in?again=1"
+		if query != "" && refusal.Error != wire.WrongKey {
+			refusal.SignIn += "&return_to=" + query
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// Cookie base names. On https they carry the __Host- prefix, which ties them to the host and to Secure; plain http is for
+// development on localhost only.
+const (
+	sessionCookie = "curfew"
+	SignInCookie  = "curfew-signin"
+)
+
+func cookieName(env settings.Environment, base string) string {
+	if env.Secure() {
+		return "__Host-" + base
+	}
+	return base
+}
+
+// SetCookie sends a cookie that no script can read. A maxAge of 0 lasts until the browser closes, a negative one deletes.
+func SetCookie(w http.ResponseWriter, env settings.Environment, base, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(env, base), Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, Secure: env.Secure(), SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// SetSessionCookie sends the session's cookie.
+func SetSessionCookie(w http.ResponseWriter, env settings.Environment, value string) {
+	SetCookie(w, env, sessionCookie, value, 0)
+}
+
+// ReadCookie is the value of the one cookie of that name, or empty. Two of one name are none: one of them was planted.
+func ReadCookie(r *http.Request, env settings.Environment, base string) string {
+	cookies := r.CookiesNamed(cookieName(env, base))
+	if len(cookies) != 1 {
+		return ""
+	}
+	return cookies[0].Value
+}
+
+// ReadSessionCookie is the session cookie's value, or empty.
+func ReadSessionCookie(r *http.Request, env settings.Environment) string {
+	return ReadCookie(r, env, sessionCookie)
+}

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// Site says which environment a request belongs to and what its addresses are.
+type Site struct {
+	prefix string
+	hosts  map[string]settings.Environment
+}
+
+// NewSite serves environments by the host of their origin, below a prefix such as /.curfew/ that begins and ends with a slash.
+func NewSite(prefix string, environments []settings.Environment) *Site {
+	site := &Site{prefix: prefix, hosts: map[string]settings.Environment{}}
+	for _, env := range environments {
+		site.hosts[strings.ToLower(env.Host())] = env
+	}
+	return site
+}
+
+// Prefix is the path below which all of the verifier's addresses are.
+func (s *Site) Prefix() string { return s.prefix }
+
+// Environment finds the environment of a request by its Host; unknown hosts are denied.
+func (s *Site) Environment(r *http.Request) (settings.Environment, bool) {
+	env, ok := s.hosts[strings.ToLower(r.Host)]
+	return env, ok
+}
+
+// URL is the absolute address of an endpoint as browsers know it.
+func (s *Site) URL(env settings.Environment, endpoint string) string {
+	return env.Origin + s.prefix + endpoint
+}
+
+// For makes a handler that knows its environment and refuses requests for no environment or from pages of another origin. A
+// browser tells the origin of a page in Origin or Sec-Fetch-Site; a request without either comes from no page.
+func (s *Site) For(handle func(http.ResponseWriter, *http.Request, settings.Environment)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		env, ok := s.Environment(r)
+		if !ok {
+			WriteRefusal(w, wire.Refusal{Error: wire.UnknownOrigin, Message: "no environment has this host"})
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
+			if (site != "" && site != "same-origin") || (origin != "" && origin != env.Origin) {
+				WriteRefusal(w, wire.Refusal{Error: wire.CrossOrigin, Message: "the request came from another origin"})
+				return
+			}
+		}
+		handle(w, r, env)
+	})
+}
+
+// ReturnTo is a path of the same origin to go back to, with query and fragment. Anything else is refused: an attacker who
+// could choose it would send people anywhere after they signed in.
+func ReturnTo(text string) (string, bool) {
+	if text == "" {
+		return "/", true
+	}
+	if len(text) > wire.MaxReturnTo || text[0] != '/' {
+		return "", false
+	}
+	for i := range len(text) {
+		// Browsers drop control characters and read a backslash as a slash.
+		if c := text[i]; c <= ' ' || c == 0x7f || c == '\\' {
+			return "", false
+		}
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || strings.HasPrefix(text, "//") {
+		return "", false
+	}
+	return text, true
+}

@@ -1,0 +1,31 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// Check is the verdict on one request to the application, by its cookie alone: the session it belongs to, or a *Refusal with
+// wire.NoSession, wire.SessionEnded, wire.StaleCookie or wire.Unavailable. It never extends anything (D1).
+func (e *Engine) Check(ctx context.Context, env settings.Environment, cookie string) (session.Session, error) {
+	now := e.clock()
+	s, expires, err := e.find(ctx, env, cookie, now)
+	if err != nil {
+		return session.Session{}, err
+	}
+	if now >= expires {
+		return session.Session{}, &Refusal{wire.Refusal{
+			Error: wire.StaleCookie, Now: now, SID: s.ID.String(), Message: "the cookie must be renewed by the session's key",
+		}}
+	}
+	return s, nil
+}
+
+// Living reports whether a cookie, however old, names a session that lives.
+func (e *Engine) Living(ctx context.Context, env settings.Environment, cookie string) bool {
+	_, _, err := e.find(ctx, env, cookie, e.clock())
+	return err == nil
+}

@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/keyring"
+	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// cookieSize is the length of a session cookie's payload: the session's ID and the instant at which the cookie goes stale.
+const cookieSize = 16 + 8
+
+var (
+	errNoCookie  = errors.New("no session cookie")
+	errBadCookie = errors.New("the session cookie was not made here")
+)
+
+// cookie makes the session's cookie at now: good for check until the renewal interval or any deadline is over, whichever is
+// first (D4, P1).
+func (e *Engine) cookie(env settings.Environment, s session.Session, now int64) string {
+	ends, _ := s.State.Ends()
+	expires := min(now+e.renewal.Milliseconds(), ends)
+	payload := binary.BigEndian.AppendUint64(append(make([]byte, 0, cookieSize), s.ID[:]...), uint64(expires))
+	return e.ring.Sign(keyring.SessionCookie, env.ID, payload)
+}
+
+// openCookie returns what a cookie of this environment names and when it goes stale. A stale cookie is no error: it still
+// names the session for a heartbeat, where the proof is what counts.
+func (e *Engine) openCookie(env settings.Environment, cookie string) (session.ID, int64, error) {
+	if cookie == "" {
+		return session.ID{}, 0, errNoCookie
+	}
+	if len(cookie) > wire.MaxCookie {
+		return session.ID{}, 0, errBadCookie
+	}
+	payload, err := e.ring.Open(keyring.SessionCookie, env.ID, cookie)
+	if err != nil || len(payload) != cookieSize {
+		return session.ID{}, 0, errBadCookie
+	}
+	return session.ID(payload[:16]), int64(binary.BigEndian.Uint64(payload[16:])), nil
+}
+
+// interval is how long the page waits between heartbeats: a quarter of the shortest time that a missed one could cost, and at
+// most a minute, which is as often as a hidden tab may wake.
+func (e *Engine) interval(s session.Session) time.Duration {
+	shortest := e.renewal
+	set := s.State.Settings
+	if set.InactivityOn() {
+		shortest = min(shortest, set.InactivityTimeout)
+	}
+	return max(min(shortest/4, time.Minute), time.Second)
+}

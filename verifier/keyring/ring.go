@@ -1,0 +1,167 @@
+// Package keyring authenticates and seals the verifier's own tokens: cookies, nonces and the sign-in cookie. One master
+// secret serves all; each purpose has keys of its own, derived from it, so that a token made for one purpose is worth
+// nothing for another (P6).
+package keyring
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+)
+
+// Purpose separates the uses of a ring.
+type Purpose string
+
+const (
+	SessionCookie Purpose = "session cookie"
+	Nonce         Purpose = "nonce"
+	SignInCookie  Purpose = "sign-in cookie"
+)
+
+// SecretSize is the length of a master secret in bytes.
+const SecretSize = 32
+
+// ErrToken is returned for every token that the ring did not make for that purpose and context, whatever is wrong with it.
+var ErrToken = errors.New("token was not made by this key ring for this use")
+
+// Ring holds one or more master secrets. The first makes tokens, all are accepted: rotation adds a new first one and drops
+// the last when every token made with it has expired. A Ring is safe for concurrent use and does not change.
+type Ring struct {
+	keys []key
+}
+
+type key struct {
+	id    [idSize]byte
+	macs  map[Purpose]*sync.Pool // of hash.Hash
+	seals map[Purpose]cipher.AEAD
+}
+
+const (
+	idSize  = 4
+	macSize = sha256.Size
+)
+
+// New makes a ring of master secrets of SecretSize bytes each; the first is the current one.
+func New(secrets ...[]byte) (*Ring, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("a key ring needs a secret")
+	}
+	ring := &Ring{}
+	for i, secret := range secrets {
+		if len(secret) != SecretSize {
+			return nil, fmt.Errorf("secret %d has %d bytes, want %d", i+1, len(secret), SecretSize)
+		}
+		k := key{macs: map[Purpose]*sync.Pool{}, seals: map[Purpose]cipher.AEAD{}}
+		copy(k.id[:], derive(secret, "id", idSize))
+		for _, purpose := range []Purpose{SessionCookie, Nonce, SignInCookie} {
+			macKey := derive(secret, "mac "+string(purpose), sha256.Size)
+			k.macs[purpose] = &sync.Pool{New: func() any { return hmac.New(sha256.New, macKey) }}
+			block, err := aes.NewCipher(derive(secret, "seal "+string(purpose), 32))
+			if err != nil {
+				return nil, err
+			}
+			if k.seals[purpose], err = cipher.NewGCMWithRandomNonce(block); err != nil {
+				return nil, err
+			}
+		}
+		ring.keys = append(ring.keys, k)
+	}
+	return ring, nil
+}
+
+func derive(secret []byte, label string, size int) []byte {
+	out, err := hkdf.Expand(sha256.New, secret, "curfew v1 "+label, size)
+	if err != nil {
+		panic(err) // only for sizes over 255 hashes, and all sizes here are constants
+	}
+	return out
+}
+
+// Sign makes a token that carries payload in the clear. The context, such as an environment's ID, is bound but not carried.
+func (r *Ring) Sign(purpose Purpose, context string, payload []byte) string {
+	k := r.keys[0]
+	raw := make([]byte, 0, idSize+len(payload)+macSize)
+	raw = append(raw, k.id[:]...)
+	raw = append(raw, payload...)
+	raw = k.mac(raw, purpose, context, raw)
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// Open returns the payload of a token that Sign made for the same purpose and context, or ErrToken.
+func (r *Ring) Open(purpose Purpose, context, token string) ([]byte, error) {
+	k, raw, err := r.find(token, macSize)
+	if err != nil {
+		return nil, err
+	}
+	split := len(raw) - macSize
+	var sum [macSize]byte
+	if !hmac.Equal(k.mac(sum[:0], purpose, context, raw[:split]), raw[split:]) {
+		return nil, ErrToken
+	}
+	return raw[idSize:split:split], nil
+}
+
+// Seal makes a token that carries payload encrypted (AES-256-GCM, NIST SP 800-38D).
+func (r *Ring) Seal(purpose Purpose, context string, payload []byte) string {
+	k := r.keys[0]
+	raw := append(make([]byte, 0, idSize+len(payload)+64), k.id[:]...)
+	raw = k.seals[purpose].Seal(raw, nil, payload, []byte(context))
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// Unseal returns the payload of a token that Seal made for the same purpose and context, or ErrToken.
+func (r *Ring) Unseal(purpose Purpose, context, token string) ([]byte, error) {
+	k, raw, err := r.find(token, sealOverhead)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := k.seals[purpose].Open(nil, nil, raw[idSize:], []byte(context))
+	if err != nil {
+		return nil, ErrToken
+	}
+	return payload, nil
+}
+
+const sealOverhead = 12 + 16 // GCM nonce and tag
+
+func (r *Ring) find(token string, overhead int) (*key, []byte, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) < idSize+overhead {
+		return nil, nil, ErrToken
+	}
+	for i := range r.keys {
+		if k := &r.keys[i]; [idSize]byte(raw[:idSize]) == k.id {
+			return k, raw, nil
+		}
+	}
+	return nil, nil, ErrToken
+}
+
+// mac appends the HMAC-SHA-256 of the context's length, the context and the text.
+func (k *key) mac(to []byte, purpose Purpose, context string, text []byte) []byte {
+	pool := k.macs[purpose]
+	h := pool.Get().(hash.Hash)
+	h.Reset()
+	var buffer [64]byte
+	head := append(buffer[:0], byte(len(context)>>8), byte(len(context)))
+	h.Write(append(head, context...))
+	h.Write(text)
+	to = h.Sum(to)
+	pool.Put(h)
+	return to
+}
+
+// NewSecret reads a fresh master secret from random.
+func NewSecret(random io.Reader) ([]byte, error) {
+	secret := make([]byte, SecretSize)
+	_, err := io.ReadFull(random, secret)
+	return secret, err
+}
