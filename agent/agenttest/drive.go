@@ -1,0 +1,136 @@
+// Package agenttest runs the agent's state machine in virtual time against a verifier that a test supplies.
+package agenttest
+
+import (
+	"errors"
+
+	"github.com/curfew-project/curfew/agent"
+	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/wire"
+)
+
+// ErrUnreachable is what a Verifier returns when a request or its answer is lost.
+var ErrUnreachable = errors.New("unreachable")
+
+// Verifier answers a request that arrives at an instant of the verifier's clock: with a reply, a *agent.Refused, or ErrUnreachable.
+type Verifier func(request agent.Request, now int64) (wire.Reply, error)
+
+// Drive is one page's agent in virtual time. The client's clocks and the verifier's run apart: Skew is what the client's wall
+// clock shows more than the verifier's.
+type Drive struct {
+	Machine  agent.Machine
+	Verifier Verifier
+	Now      int64 // the verifier's clock, milliseconds since the epoch
+	Mono     int64 // the client's monotonic clock
+	Skew     int64
+	Latency  int64 // of each direction
+
+	Acted  activity.Stamp // the last human activity
+	Orders agent.Orders   // what is on the screen now
+	Wakes  int            // how often the machine was woken by its own timer
+	Sent   int            // requests
+
+	wakeAt    int64 // by the monotonic clock
+	asked     *agent.Request
+	arrives   int64
+	returns   int64
+	reply     wire.Reply
+	err       error
+	delivered bool
+}
+
+// New makes a drive whose machine has just been loaded.
+func New(start int64, verifier Verifier) *Drive {
+	d := &Drive{Verifier: verifier, Now: start, Mono: 1000, Latency: 20}
+	d.Machine.SignIn = "/sign-in"
+	d.take(d.Machine.Wake(d.Moment()))
+	return d
+}
+
+// Moment is what the machine is told at this time.
+func (d *Drive) Moment() agent.Moment {
+	return agent.Moment{Now: d.stamp(), Activity: d.Acted}
+}
+
+func (d *Drive) stamp() activity.Stamp { return activity.Stamp{Wall: d.Now + d.Skew, Mono: d.Mono} }
+
+// Act is human activity now. As in a page, it does not wake the machine.
+func (d *Drive) Act() { d.Acted = d.stamp() }
+
+// Choose picks a button.
+func (d *Drive) Choose(choice warning.Choice) { d.take(d.Machine.Choose(d.Moment(), choice)) }
+
+// Wake is an event of the page that makes the agent look, such as becoming visible.
+func (d *Drive) Wake() { d.take(d.Machine.Wake(d.Moment())) }
+
+// Sleep lets time pass with the machine suspended: the monotonic clock stands still and no timer fires.
+func (d *Drive) Sleep(length int64) { d.Now += length }
+
+// Pass lets time pass, waking the machine and carrying its requests.
+func (d *Drive) Pass(length int64) {
+	until := d.Now + length
+	for {
+		next := until
+		if d.asked != nil {
+			if !d.delivered {
+				next = min(next, max(d.arrives, d.Now))
+			} else {
+				next = min(next, max(d.returns, d.Now))
+			}
+		}
+		if at := d.Now + d.wakeAt - d.Mono; at < next {
+			next = max(at, d.Now)
+		}
+		d.Mono += next - d.Now
+		d.Now = next
+		switch {
+		case d.asked != nil && !d.delivered && d.Now >= d.arrives:
+			d.reply, d.err = d.Verifier(*d.asked, d.Now)
+			d.delivered, d.returns = true, d.Now+d.Latency
+		case d.asked != nil && d.delivered && d.Now >= d.returns:
+			d.answer()
+		case d.Mono >= d.wakeAt:
+			d.Wakes++
+			d.take(d.Machine.Wake(d.Moment()))
+		case d.Now >= until:
+			return
+		}
+	}
+}
+
+func (d *Drive) answer() {
+	request := *d.asked
+	d.asked = nil
+	var refused *agent.Refused
+	switch {
+	case errors.As(d.err, &refused):
+		d.take(d.Machine.Refused(d.Moment(), refused.Refusal))
+	case d.err != nil:
+		d.take(d.Machine.Unreachable(d.Moment()))
+	case request.SignOut:
+		d.take(d.Machine.SignedOut(d.Moment(), "/signed-out"))
+	default:
+		d.take(d.Machine.Answered(d.Moment(), d.reply))
+	}
+}
+
+func (d *Drive) take(orders agent.Orders) {
+	d.Orders = orders
+	d.wakeAt = d.Mono + max(orders.Wake, 1)
+	if orders.Send != nil {
+		d.Sent++
+		d.asked, d.delivered, d.arrives = orders.Send, false, d.Now+d.Latency
+	}
+}
+
+// Screen is what a person sees, in one word.
+func (d *Drive) Screen() string {
+	switch {
+	case d.Orders.Cover != nil:
+		return "cover: " + d.Orders.Cover.Title
+	case d.Orders.Show != nil:
+		return "warning: " + string(d.Orders.Show.Kind)
+	}
+	return "page"
+}
