@@ -1,0 +1,69 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/curfew-project/curfew/shared/wire"
+)
+
+func TestReturnToStaysOnThisOrigin(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"":                        true,
+		"/":                       true,
+		"/patients/7?tab=2#notes": true,
+		"/a//b":                   true,
+		"/%2F%2Fevil.example":     true, // a path that only looks like one after decoding, which browsers do not do
+		"//evil.example":          false,
+		"///evil.example":         false,
+		"/\\evil.example":         false,
+		"\\/evil.example":         false,
+		"/\t/evil.example":        false,
+		"/\n/evil.example":        false,
+		" /a":                     false,
+		"/a b":                    false,
+		"https://evil.example":    false,
+		"https:evil.example":      false,
+		"javascript:alert(1)":     false,
+		"evil.example":            false,
+		"?a=b":                    false,
+		"/%":                      false,
+		"/" + strings.Repeat("a", wire.MaxReturnTo): false,
+	} {
+		if back, got := ReturnTo(text); got != ok || !ok && back != "" {
+			t.Errorf("ReturnTo(%q) = %q, %v", text, back, got)
+		}
+	}
+}
+
+func FuzzReturnTo(f *testing.F) {
+	for _, seed := range []string{"/", "/a?b=c#d", "//x", "/\\x", "https://x"} {
+		f.Add(seed)
+	}
+	base, err := url.Parse("https://records.example/.curfew/callback")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		back, ok := ReturnTo(text)
+		if !ok {
+			return
+		}
+		to, err := base.Parse(back)
+		if err != nil || to.Host != base.Host || to.Scheme != base.Scheme || to.User != nil {
+			t.Errorf("%q leads to %v", text, to)
+		}
+	})
+}
+
+func TestEveryCodeHasAStatus(t *testing.T) {
+	for _, code := range wire.Codes() {
+		if Status(code) == 500 {
+			t.Errorf("%s has no status", code)
+		}
+	}
+	if len(statuses) != len(wire.Codes()) {
+		t.Errorf("%d statuses for %d codes", len(statuses), len(wire.Codes()))
+	}
+}
