@@ -30,14 +30,20 @@ func Eval[T any](t testing.TB, tab context.Context, expression string) T {
 	return value
 }
 
-// Until waits until an expression is truthy in the page, and fails the test when that takes longer than 30 seconds.
+// Until waits until an expression is truthy in the page, and fails the test when that takes longer than 30 seconds. The page
+// may navigate meanwhile; what it throws counts as not yet.
 func Until(t testing.TB, tab context.Context, expression string) {
 	t.Helper()
-	// An interval and not animation frames, which a hidden page does not get.
-	_, err := chromedp.Run(tab, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond)))
-	if err != nil {
-		t.Fatalf("waiting for %s: %v", expression, err)
+	var last error
+	for began := time.Now(); time.Since(began) < 30*time.Second && tab.Err() == nil; {
+		met, err := chromedp.Run(tab, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if met && err == nil {
+			return
+		}
+		last = err
+		time.Sleep(20 * time.Millisecond)
 	}
+	t.Fatalf("waiting for %s: not met in time; last error: %v, context: %v", expression, last, tab.Err())
 }
 
 // BeforeLoad runs a script in every page of the tab, and in its frames, before any script of the page.

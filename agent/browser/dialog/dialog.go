@@ -1,0 +1,204 @@
+//go:build js && wasm
+
+// Package dialog shows the warning and the cover in a page (agent.Screen). The warning is a native modal <dialog> with the role
+// alertdialog in the loader's shadow root; its look is in wasm/loader/style.css. Only what differs from the last view is drawn,
+// so that a countdown writes one text each second and a quiet page nothing.
+package dialog
+
+import (
+	"github.com/hack-pad/safejs"
+
+	"github.com/curfew-project/curfew/agent/browser/dom"
+	"github.com/curfew-project/curfew/agent/browser/page"
+	"github.com/curfew-project/curfew/agent/warning"
+)
+
+// Dialog implements agent.Screen. It is not safe for concurrent use.
+type Dialog struct {
+	Choices chan warning.Choice
+
+	port    *page.Port
+	box     box
+	built   bool
+	view    warning.View
+	showing bool
+	cover   warning.Cover
+	covered bool
+	escape  safejs.Func
+	press   safejs.Func
+}
+
+// box are the elements of the warning.
+type box struct {
+	dialog, title, body, countdown, announce, note dom.Element
+	buttons                                        [2]dom.Element
+}
+
+// New returns a screen that shows nothing yet.
+func New(port *page.Port) (*Dialog, error) {
+	d := &Dialog{Choices: make(chan warning.Choice, 1), port: port}
+	var err error
+	if d.escape, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		if d.showing {
+			d.choose(d.view.Escape)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	d.press, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		if d.covered {
+			d.choose(d.cover.Button.Choice)
+		}
+		return nil
+	})
+	return d, err
+}
+
+// choose hands the choice to the agent. The agent takes choices at once, so one that finds another still waiting is the second
+// of a double click.
+func (d *Dialog) choose(choice warning.Choice) {
+	select {
+	case d.Choices <- choice:
+	default:
+	}
+}
+
+// Show shows the warning, or changes what it says.
+func (d *Dialog) Show(view warning.View) {
+	if d.showing && view == d.view {
+		return
+	}
+	if err := d.show(view); err != nil {
+		d.port.Fail(page.FailedAgent, err)
+	}
+}
+
+// Hide closes the warning.
+func (d *Dialog) Hide() {
+	if !d.showing {
+		return
+	}
+	d.showing = false
+	if err := d.port.Dismiss(d.box.dialog.Value); err != nil {
+		d.port.Fail(page.FailedAgent, err)
+	}
+}
+
+// Cover covers the page, or changes what the cover says.
+func (d *Dialog) Cover(cover warning.Cover) {
+	if d.covered && cover == d.cover {
+		return
+	}
+	d.covered, d.cover = true, cover
+	if err := d.port.Cover(cover.Title, cover.Body, cover.Button.Label, d.press); err != nil {
+		d.port.Fail(page.FailedAgent, err)
+	}
+	if cover.Button.Choice == warning.SignInAgain {
+		d.port.Ended()
+	}
+}
+
+// Uncover shows the page again. The loader may have covered it by itself, so it is always told.
+func (d *Dialog) Uncover() {
+	d.covered = false
+	d.port.Uncover()
+}
+
+func (d *Dialog) show(view warning.View) error {
+	if !d.built {
+		if err := d.build(); err != nil {
+			return err
+		}
+		d.built = true
+	}
+	if err := d.draw(view); err != nil {
+		return err
+	}
+	again := d.showing && view.Kind != d.view.Kind
+	first := !d.showing
+	d.view, d.showing = view, true
+	switch {
+	case first:
+		return d.port.Present(d.box.dialog.Value, d.escape)
+	case again:
+		// Another warning with other choices: whoever is about to press a button must notice.
+		return d.box.buttons[0].Focus()
+	}
+	return nil
+}
+
+// draw writes what differs between the last view and this one. What was last drawn stays in the elements while the dialog is
+// closed, so the zero View is only right before the first time.
+func (d *Dialog) draw(view warning.View) error {
+	last, b := d.view, &d.box
+	for _, text := range [...]struct {
+		of       dom.Element
+		was, now string
+	}{
+		{b.title, last.Title, view.Title},
+		{b.body, last.Body, view.Body},
+		{b.countdown, last.Countdown, view.Countdown},
+		{b.announce, last.Announce, view.Announce},
+		{b.note, last.Note, view.Note},
+		{b.buttons[0], last.Buttons[0].Label, view.Buttons[0].Label},
+		{b.buttons[1], last.Buttons[1].Label, view.Buttons[1].Label},
+	} {
+		if text.was == text.now {
+			continue
+		}
+		if err := text.of.SetText(text.now); err != nil {
+			return err
+		}
+	}
+	if view.Kind != last.Kind {
+		return b.dialog.Set("data-kind", string(view.Kind))
+	}
+	return nil
+}
+
+// build makes the elements once.
+func (d *Dialog) build() error {
+	var failed error
+	element := func(tag string, attributes []dom.Attr, children ...dom.Element) dom.Element {
+		made, err := dom.New(tag, attributes, children...)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return made
+	}
+	b := &d.box
+	b.title = element("h2", []dom.Attr{{Name: "id", Value: "title"}, {Name: "part", Value: "title"}})
+	b.body = element("p", []dom.Attr{{Name: "id", Value: "body"}, {Name: "part", Value: "body"}})
+	// What changes every second is for the eye only. The ear has the announcement.
+	b.countdown = element("p", []dom.Attr{{Name: "part", Value: "countdown"}, {Name: "aria-hidden", Value: "true"}})
+	b.announce = element("p", []dom.Attr{{Name: "id", Value: "announce"}, {Name: "class", Value: "spoken"}, {Name: "aria-live", Value: "assertive"}})
+	b.note = element("p", []dom.Attr{{Name: "part", Value: "note"}, {Name: "role", Value: "status"}})
+	for i, part := range [...]string{"button primary", "button"} {
+		attributes := []dom.Attr{{Name: "type", Value: "button"}, {Name: "part", Value: part}}
+		if i == 0 {
+			attributes = append(attributes, dom.Attr{Name: "autofocus"})
+		}
+		b.buttons[i] = element("button", attributes)
+	}
+	buttons := element("div", []dom.Attr{{Name: "part", Value: "buttons"}}, b.buttons[0], b.buttons[1])
+	b.dialog = element("dialog", []dom.Attr{
+		{Name: "part", Value: "dialog"},
+		{Name: "role", Value: "alertdialog"},
+		{Name: "aria-labelledby", Value: "title"},
+		{Name: "aria-describedby", Value: "body announce"},
+	}, b.title, b.body, b.countdown, b.announce, b.note, buttons)
+	if failed != nil {
+		return failed
+	}
+	for i := range b.buttons {
+		if err := b.buttons[i].OnClick(func() {
+			if d.showing {
+				d.choose(d.view.Buttons[i].Choice)
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

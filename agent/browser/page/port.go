@@ -1,0 +1,207 @@
+//go:build js && wasm
+
+// Package page is the page as the loader (wasm/loader) hands it over: the activity that the loader's listeners saw, the events
+// that must wake the agent, navigation, the cover, and the way to say that the agent failed. Raw events never come here (they
+// would each cost a call into WebAssembly); the loader keeps the two clock readings of the last one.
+package page
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hack-pad/safejs"
+
+	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/browser/jsvalue"
+)
+
+// Modes that the loader starts the agent in: what kind of page this is.
+const (
+	Guard   = "guard"    // a page of the application
+	SignIn  = "sign-in"  // Curfew's own pages
+	SignOut = "sign-out" //
+	Resume  = "resume"   //
+)
+
+// Codes of failures, as the loader explains them to the person and on the console.
+const (
+	FailedStorage = "storage" // IndexedDB is missing, blocked or broken
+	FailedCrypto  = "crypto"  // WebCrypto is missing
+	FailedAgent   = "agent"   // anything else
+)
+
+// Port implements agent.Page and agent.Clock.
+type Port struct {
+	Mode     string
+	Prefix   string // of Curfew's addresses on this origin, such as /.curfew/
+	Nonce    string // SignIn: for the first proof
+	ReturnTo string // SignIn and Resume: where the person wanted to go
+	Wakes    chan struct{}
+
+	port        safejs.Value
+	activity    safejs.Value
+	date        safejs.Value
+	performance safejs.Value
+	location    safejs.Value
+	armed       bool
+	last        activity.Stamp
+}
+
+const maxText = 8 << 10 // bytes in what the loader hands over, and in an address
+
+// Take takes the port from the loader, which keeps it for nobody else. It can be called once.
+func Take() (*Port, error) {
+	global := safejs.Global()
+	curfew, err := jsvalue.Object(global, "curfew")
+	if err != nil {
+		return nil, err
+	}
+	p := &Port{Wakes: make(chan struct{}, 1)}
+	if p.port, err = jsvalue.Object(curfew, "port"); err != nil {
+		return nil, err
+	}
+	if err := curfew.Delete("port"); err != nil {
+		return nil, err
+	}
+	for _, text := range [...]struct {
+		name string
+		to   *string
+	}{{"mode", &p.Mode}, {"prefix", &p.Prefix}, {"nonce", &p.Nonce}, {"returnTo", &p.ReturnTo}} {
+		if *text.to, err = jsvalue.Text(p.port, text.name, maxText); err != nil {
+			return nil, err
+		}
+	}
+	for _, object := range [...]struct {
+		from safejs.Value
+		name string
+		to   *safejs.Value
+	}{
+		{p.port, "activity", &p.activity},
+		{global, "Date", &p.date},
+		{global, "performance", &p.performance},
+		{global, "location", &p.location},
+	} {
+		if *object.to, err = jsvalue.Object(object.from, object.name); err != nil {
+			return nil, err
+		}
+	}
+	wake, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		select {
+		case p.Wakes <- struct{}{}:
+		default: // one wake is pending already
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, p.port.Set("wake", wake)
+}
+
+// Now reads both clocks.
+func (p *Port) Now() activity.Stamp {
+	wall, err := jsvalue.CallMillis(p.date, "now")
+	if err == nil {
+		var mono int64
+		if mono, err = jsvalue.CallMillis(p.performance, "now"); err == nil {
+			p.last = activity.Stamp{Wall: wall, Mono: mono}
+		}
+	}
+	if err != nil {
+		p.Fail(FailedAgent, fmt.Errorf("reading the clock: %w", err))
+	}
+	return p.last
+}
+
+// LastActivity is when the loader's listeners last saw human activity.
+func (p *Port) LastActivity() activity.Stamp {
+	wall, err := jsvalue.Millis(p.activity, "wall")
+	if err == nil {
+		var mono int64
+		if mono, err = jsvalue.Millis(p.activity, "mono"); err == nil {
+			return activity.Stamp{Wall: wall, Mono: mono}
+		}
+	}
+	p.Fail(FailedAgent, fmt.Errorf("reading the last activity: %w", err))
+	return activity.Stamp{}
+}
+
+// Expect tells the loader when the agent means to wake and when the session ends.
+func (p *Port) Expect(wake, ends int64) {
+	if !p.armed {
+		p.armed = true
+		p.call("armed")
+	}
+	p.call("expect", wake, ends)
+}
+
+// Leave goes to an address. Only http and https addresses are gone to, so that no answer can run a script. Curfew's own pages
+// are replaced, so that Back does not lead to them.
+func (p *Port) Leave(url string) {
+	if err := p.leave(url); err != nil {
+		p.Fail(FailedAgent, fmt.Errorf("leaving the page: %w", err))
+	}
+}
+
+func (p *Port) leave(url string) error {
+	class, err := jsvalue.Object(safejs.Global(), "URL")
+	if err != nil {
+		return err
+	}
+	base, err := jsvalue.Text(p.location, "href", maxText)
+	if err != nil {
+		return err
+	}
+	address, err := class.New(url, base)
+	if err != nil {
+		return err
+	}
+	protocol, err := jsvalue.Text(address, "protocol", maxText)
+	if err != nil {
+		return err
+	}
+	if protocol != "https:" && protocol != "http:" {
+		return errors.New("not a web address: " + protocol)
+	}
+	method := "assign"
+	if p.Mode != Guard {
+		method = "replace"
+	}
+	_, err = p.location.Call(method, url)
+	return err
+}
+
+// Here is the path, query and fragment of the page's address.
+func (p *Port) Here() string {
+	here := ""
+	for _, part := range [...]string{"pathname", "search", "hash"} {
+		text, err := jsvalue.Text(p.location, part, maxText)
+		if err != nil {
+			return "/" // too long an address to come back to
+		}
+		here += text
+	}
+	return here
+}
+
+// SignInAddress is the address of the page that signs the person in and then goes on to returnTo.
+func (p *Port) SignInAddress(returnTo string) string {
+	encode, err := jsvalue.Object(safejs.Global(), "encodeURIComponent")
+	if err == nil {
+		var encoded safejs.Value
+		if encoded, err = encode.Invoke(returnTo); err == nil {
+			if text, err := encoded.String(); err == nil {
+				return p.Prefix + "sign-in?return_to=" + text
+			}
+		}
+	}
+	return p.Prefix + "sign-in"
+}
+
+// Fail covers the page for good and explains the error to the person and on the console (D5).
+func (p *Port) Fail(code string, err error) { p.call("fail", code, err.Error()) }
+
+func (p *Port) call(method string, args ...any) {
+	// What the loader offers does not throw; if it did, there would be nobody left to tell.
+	_, _ = p.port.Call(method, args...)
+}

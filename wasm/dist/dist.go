@@ -1,0 +1,105 @@
+// Package dist holds what browsers download: the loader (agent.js) and the agent (agent.<hash>.wasm), each also compressed at build
+// time, embedded into the binary. `make wasm` builds it (package make); nothing of it is in the repository.
+package dist
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+//go:embed all:build
+var built embed.FS
+
+// ErrNotBuilt says that the binary was compiled without the agent.
+var ErrNotBuilt = errors.New("the agent is not built: run `make wasm` (or `go run ./wasm/dist/make`), then compile again")
+
+// ErrDamaged says that what is embedded does not belong together: a build was interrupted, or files were changed.
+var ErrDamaged = errors.New("the built agent is damaged: run `make wasm` again, then compile again")
+
+// Names of the built files.
+const (
+	LoaderName   = "agent.js"
+	ManifestName = "manifest.json"
+)
+
+// Manifest is what the build says about itself.
+type Manifest struct {
+	Inputs    string `json:"inputs"`    // hash of all that was built from
+	Wasm      string `json:"wasm"`      // agent.<hash>.wasm
+	Integrity string `json:"integrity"` // of the module, as Subresource Integrity writes it: sha384-...
+	Loader    string `json:"loader"`    // SHA-256 of agent.js, in hex
+	Go        string `json:"go"`        // version of the compiler
+}
+
+// Dist is a complete build. It is safe for concurrent use.
+type Dist struct {
+	manifest Manifest
+	loader   asset
+	wasm     asset
+	prefixed prefixed
+}
+
+// Load returns what is embedded. It fails with ErrNotBuilt and ErrDamaged.
+func Load() (*Dist, error) {
+	build, err := fs.Sub(built, "build")
+	if err != nil {
+		return nil, err
+	}
+	return LoadFS(build)
+}
+
+// LoadFS is Load for a build directory elsewhere.
+func LoadFS(build fs.FS) (*Dist, error) {
+	text, err := fs.ReadFile(build, ManifestName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotBuilt
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &Dist{}
+	if err := json.Unmarshal(text, &d.manifest); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, ManifestName, err)
+	}
+	if d.loader, err = loadAsset(build, LoaderName, "text/javascript; charset=utf-8"); err != nil {
+		return nil, err
+	}
+	if d.wasm, err = loadAsset(build, d.manifest.Wasm, "application/wasm"); err != nil {
+		return nil, err
+	}
+	if got := hex.EncodeToString(d.loader.sum[:]); got != d.manifest.Loader {
+		return nil, fmt.Errorf("%w: %s has the hash %s, want %s", ErrDamaged, LoaderName, got, d.manifest.Loader)
+	}
+	if got := Integrity(d.wasm.plain); got != d.manifest.Integrity {
+		return nil, fmt.Errorf("%w: %s has the hash %s, want %s", ErrDamaged, d.manifest.Wasm, got, d.manifest.Integrity)
+	}
+	return d, nil
+}
+
+// Loader is agent.js. The caller must not change it.
+func (d *Dist) Loader() []byte { return d.loader.plain }
+
+// Wasm is the module. The caller must not change it.
+func (d *Dist) Wasm() []byte { return d.wasm.plain }
+
+// WasmName is the module's file name, agent.<hash>.wasm.
+func (d *Dist) WasmName() string { return d.manifest.Wasm }
+
+// Integrity is the value of an integrity attribute for bytes: sha384- and the hash in base64.
+func Integrity(data []byte) string {
+	sum := sha512.Sum384(data)
+	return "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// WasmNameFor is the module's file name for its bytes.
+func WasmNameFor(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "agent." + hex.EncodeToString(sum[:8]) + ".wasm"
+}

@@ -1,0 +1,121 @@
+package dist
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// DefaultPrefix is the prefix that the loader takes when it cannot tell from its own address.
+const DefaultPrefix = "/.curfew/"
+
+// ServeLoader answers GET and HEAD with agent.js, at whatever address: <prefix>agent.js and ClientGlobalContext.js.aspx (A10).
+// prefix is where the verifier's addresses are on this origin; it begins and ends with a slash.
+func (d *Dist) ServeLoader(w http.ResponseWriter, r *http.Request, prefix string) {
+	a := &d.loader
+	if prefix != DefaultPrefix {
+		a = d.prefixed.get(a, prefix)
+	}
+	serve(w, r, a, "no-cache")
+}
+
+// ServeWasm answers GET and HEAD with the module, and anything but its name with 404: an old page must not get a module that does
+// not belong to it.
+func (d *Dist) ServeWasm(w http.ResponseWriter, r *http.Request) {
+	if path.Base(r.URL.Path) != d.manifest.Wasm {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "no such version of the agent; reload the page", http.StatusNotFound)
+		return
+	}
+	serve(w, r, &d.wasm, "public, max-age=31536000, immutable")
+}
+
+func serve(w http.ResponseWriter, r *http.Request, a *asset, caching string) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	encoding, data := a.choose(strings.Join(r.Header.Values("Accept-Encoding"), ","))
+	h := w.Header()
+	h.Set("Content-Type", a.kind)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", caching)
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("ETag", a.tag(encoding))
+	if a.known(r.Header.Values("If-None-Match")) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodGet {
+		_, _ = w.Write(data) // a client that went away is no concern here
+	}
+}
+
+// known reports whether If-None-Match names this asset, in any of its forms: they decode to the same bytes. The comparison is
+// weak (RFC 9110 section 13.1.2).
+func (a *asset) known(values []string) bool {
+	for _, tag := range strings.Split(strings.Join(values, ","), ",") {
+		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+		if tag == "*" || tag == a.tag("") {
+			return true
+		}
+		for _, encoding := range Encodings {
+			if tag == a.tag(encoding.Name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// prefixed keeps the loader for prefixes other than the default. There are as many as the operator configures.
+type prefixed struct {
+	mu     sync.Mutex
+	assets map[string]*asset
+}
+
+func (p *prefixed) get(from *asset, prefix string) *asset {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a, ok := p.assets[prefix]; ok {
+		return a
+	}
+	a := newAsset(from.kind, bytes.Replace(from.plain, quoted(DefaultPrefix), quoted(prefix), 1))
+	// No more than gzip is in the standard library.
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err == nil {
+		_, err = z.Write(a.plain)
+	}
+	if err == nil && z.Close() == nil {
+		a.encoded["gzip"] = out.Bytes()
+	}
+	if p.assets == nil {
+		p.assets = map[string]*asset{}
+	}
+	p.assets[prefix] = &a
+	return &a
+}
+
+// quoted is a text as it stands in the bundled loader. A prefix is made of URL path characters, so nothing needs escaping; what
+// would is left out, so that no setting can put code into every page.
+func quoted(text string) []byte {
+	clean := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' || strings.ContainsRune("\"\\<>`'", c) {
+			return -1
+		}
+		return c
+	}, text)
+	return []byte(`"` + clean + `"`)
+}

@@ -1,0 +1,60 @@
+// Frames of the same origin (A14): one agent, in the highest window that includes the script, watches for all below it.
+//
+// The script of a frame and the script of its parent may run in either order. A frame's script asks each window above it, from
+// the top down, by an event on that window's document; a parent that runs the script takes the frame and answers by
+// preventDefault. When nobody answers, the frame keeps its own activity and asks again when a parent says that it has begun, or
+// when the topmost parent has loaded. Then, still alone, it guards itself.
+import { watch } from "./activity.js";
+
+const ask = "curfew:frame";
+const here = "curfew:here";
+
+// adopted calls taken with the parent's curfew object when a window above watches this one, and else alone.
+export function adopted(taken, alone) {
+  const above = ancestors();
+  let settled = false;
+  const settle = (then, ...args) => {
+    if (settled) return;
+    settled = true;
+    for (const view of above) view.document.removeEventListener(here, again);
+    then(...args);
+  };
+  const again = () => {
+    const parent = above.find((view) => {
+      const event = new CustomEvent(ask, { detail: window, cancelable: true });
+      return !view.document.dispatchEvent(event);
+    });
+    if (parent) settle(taken, parent.curfew);
+    return parent;
+  };
+  const guard = () => {
+    document.addEventListener(ask, (event) => {
+      event.preventDefault();
+      watch(event.detail);
+    });
+    alone();
+    document.dispatchEvent(new CustomEvent(here));
+  };
+
+  if (above.length === 0) return guard();
+  if (again()) return;
+  const top = above[0];
+  if (top.document.readyState === "complete") return settle(guard);
+  for (const view of above) view.document.addEventListener(here, again);
+  top.addEventListener("load", () => again() || settle(guard), { once: true });
+}
+
+// ancestors are the windows of this origin above this one, the topmost first.
+function ancestors() {
+  const found = [];
+  for (let view = window; view !== view.parent;) {
+    view = view.parent;
+    try {
+      if (!view.document) break;
+    } catch {
+      break; // another origin
+    }
+    found.unshift(view);
+  }
+  return found;
+}

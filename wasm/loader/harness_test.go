@@ -1,0 +1,197 @@
+// Package loader_test runs the built loader and agent in a real browser. The verifier here is a script: it answers what a test
+// tells it to, so that every state of the screen can be reached. How the real verifier answers is tested where both run.
+package loader_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/dist"
+)
+
+// strictPolicy is the policy that the agent must work under.
+const strictPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'; " +
+	"frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'"
+
+// beat is what one heartbeat claimed.
+type beat struct {
+	Seq  uint64 `json:"seq"`
+	Idle int64  `json:"idle"`
+	Stay bool   `json:"stay"`
+}
+
+// site is an application's page with the scripted verifier beside it.
+type site struct {
+	*httptest.Server
+	t    testing.TB
+	dist *dist.Dist
+
+	mu       sync.Mutex
+	policy   string
+	body     string
+	damage   bool
+	active   int64 // the session's last activity, milliseconds since the epoch
+	began    int64
+	settings wire.Settings
+	ended    wire.Reason
+	beats    []beat
+	seq      uint64
+}
+
+func newSite(t testing.TB) *site {
+	t.Helper()
+	d, err := dist.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UnixMilli()
+	s := &site{t: t, dist: d, policy: strictPolicy, began: now, active: now, body: `<main><h1>Records</h1>
+<p id=secret>Blood group: AB negative</p><button id=work>Work</button></main>`}
+	s.settings = wire.Settings{SessionTimeout: 24 * 3600_000, SessionWarning: 20 * 60_000, InactivityTimeout: 3600_000, InactivityWarning: 120_000}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.curfew/agent.js", func(w http.ResponseWriter, r *http.Request) { d.ServeLoader(w, r, dist.DefaultPrefix) })
+	mux.HandleFunc("GET /.curfew/{wasm}", s.serveWasm)
+	mux.HandleFunc("POST /.curfew/heartbeat", s.heartbeat)
+	mux.HandleFunc("POST /.curfew/sign-in", s.signIn)
+	mux.HandleFunc("POST /.curfew/sign-out", s.signOut)
+	mux.HandleFunc("GET /.curfew/sign-in", func(w http.ResponseWriter, r *http.Request) {
+		s.page(w, `data-mode="sign-in" data-nonce="first" data-return-to="/back?a=1&amp;b=%C3%A6"`, "")
+	})
+	mux.HandleFunc("GET /bye", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "bye") })
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		body := s.body
+		s.mu.Unlock()
+		s.page(w, "", body)
+	})
+	s.Server = httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *site) page(w http.ResponseWriter, attributes, body string) {
+	s.mu.Lock()
+	policy := s.policy
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Security-Policy", policy)
+	fmt.Fprintf(w, `<!doctype html><html lang=en><meta name=viewport content="width=device-width"><title>Clinic</title>
+<script src="/.curfew/agent.js" async %s></script><body>%s</body></html>`, attributes, body)
+}
+
+func (s *site) serveWasm(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	damage := s.damage
+	s.mu.Unlock()
+	if damage && r.Method == http.MethodGet {
+		bytes := append([]byte(nil), s.dist.Wasm()...)
+		bytes[len(bytes)-1] ^= 1
+		w.Header().Set("Content-Type", "application/wasm")
+		_, _ = w.Write(bytes)
+		return
+	}
+	s.dist.ServeWasm(w, r)
+}
+
+// claims reads a proof without checking its signature, which the verifier's own tests do.
+func claims(proof string, into any) bool {
+	parts := strings.Split(proof, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	payload, err := decodeBase64(parts[1])
+	return err == nil && json.Unmarshal(payload, into) == nil
+}
+
+func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b beat
+	if !claims(r.Header.Get(wire.HeaderProof), &b) {
+		w.Header().Set(wire.HeaderNonce, "fresh")
+		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.UseNonce, SID: "s1", Seq: s.seq})
+		return
+	}
+	s.seq = b.Seq
+	s.beats = append(s.beats, b)
+	now := time.Now().UnixMilli()
+	if b.Stay || b.Idle < now-s.active {
+		s.active = now - b.Idle
+	}
+	reply := wire.Reply{
+		Now: now, Phase: wire.Active, Began: s.began, Active: s.active, Settings: s.settings, Seq: b.Seq,
+		Nonce: "fresh", Interval: 60_000, SessionEnds: s.began + s.settings.SessionTimeout,
+	}
+	if s.ended != "" {
+		reply.Phase, reply.Reason, reply.EndedAt = wire.Ended, s.ended, now
+	}
+	answer(w, http.StatusOK, reply)
+}
+
+func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
+	var c struct {
+		Nonce string `json:"nonce"`
+		HTU   string `json:"htu"`
+	}
+	if !claims(r.Header.Get(wire.HeaderProof), &c) || c.Nonce != "first" || c.HTU != s.URL+"/.curfew/sign-in" {
+		answer(w, http.StatusBadRequest, wire.Refusal{Error: wire.InvalidProof})
+		return
+	}
+	answer(w, http.StatusOK, wire.Redirect{Location: r.FormValue("return_to")})
+}
+
+func (s *site) signOut(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusOK, wire.Redirect{Location: s.URL + "/bye"})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// set changes the script.
+func (s *site) set(change func(*site)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+func (s *site) allBeats() []beat {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]beat(nil), s.beats...)
+}
+
+// open starts a browser whose tab has signed in, so that it has a key, and is still on the page it came back to.
+func open(t testing.TB, s *site, options ...chrome.Option) (context.Context, *chrome.Console) {
+	t.Helper()
+	tab := chrome.Tab(t, chrome.New(t, options...))
+	console := chrome.Listen(t, tab)
+	chrome.Go(t, tab, s.URL+"/.curfew/sign-in")
+	chrome.Until(t, tab, `location.pathname === "/back" && globalThis.curfew?.state === "armed"`)
+	return tab, console
+}
+
+// inRoot is an expression about the agent's shadow root, called root in it.
+func inRoot(expression string) string {
+	return `(() => { const root = document.querySelector("curfew-agent")?.shadowRoot; if (!root) return null; return ` + expression + ` })()`
+}
+
+// shot takes a picture into the folder CURFEW_SCREENSHOTS when somebody wants to see it.
+func shot(t testing.TB, tab context.Context, name string) {
+	if dir := os.Getenv("CURFEW_SCREENSHOTS"); dir != "" {
+		chrome.Screenshot(t, tab, dir+"/"+name+".png")
+	}
+}

@@ -1,0 +1,37 @@
+// The script tag's code. It runs before the agent is there: it keeps the times of human activity from the first moment on, can
+// cover the page by itself, loads the agent and hands the page over to it (see port.js), and covers the page when that fails.
+import { watch } from "./activity.js";
+import { createPort } from "./port.js";
+import { run } from "./run.js";
+import { adopted } from "./frames.js";
+import { setState, state } from "./state.js";
+
+function begin() {
+  // The one name that a page sees. It says how the agent is: starting, armed, ended or failed.
+  Object.defineProperty(globalThis, "curfew", {
+    value: Object.freeze({ get state() { return state(); } }),
+    enumerable: true,
+  });
+  const settings = read(document.currentScript);
+  watch(window);
+  adopted(
+    (parent) => setState(() => parent.state),
+    () => run(createPort(settings)),
+  );
+}
+
+// read takes the mode and the prefix from the script's own tag. CURFEW_PREFIX stands in for a script that was not loaded from
+// below the prefix, such as ClientGlobalContext.js.aspx (A10), or from this origin.
+function read(script) {
+  const { mode = "guard", nonce = "", returnTo = "/" } = script?.dataset ?? {};
+  let prefix = CURFEW_PREFIX;
+  if (script?.src) {
+    const address = new URL(script.src);
+    if (address.origin === location.origin && address.pathname.endsWith("/agent.js")) {
+      prefix = new URL(".", address).pathname;
+    }
+  }
+  return { mode, nonce, returnTo, prefix };
+}
+
+if (!globalThis.curfew) begin();

@@ -1,0 +1,49 @@
+// The port: all that the agent gets of the page. Go's main takes it; no script of the page ever sees it.
+import { activity, ended, expect, onLate } from "./activity.js";
+import { cover, uncover } from "./cover.js";
+import { fail, isFailed } from "./failure.js";
+import { setState } from "./state.js";
+import { dismiss, present } from "./stage.js";
+
+const patience = 20_000; // a woken agent answers within the same event; after this long it is stuck
+
+export function createPort({ mode, prefix, nonce, returnTo }) {
+  let asked = 0; // when the agent was woken without having answered since
+
+  const port = {
+    mode, prefix, nonce, returnTo, activity,
+    wake: null, // set by the agent
+    armed() {
+      setState("armed");
+      performance.mark("curfew:armed");
+    },
+    ended() { setState("ended"); },
+    expect(wakeMillis, endMillis) {
+      asked = 0;
+      expect(wakeMillis, endMillis);
+    },
+    present(dialog, escape) { present(dialog, escape); },
+    dismiss,
+    cover(...args) { if (!isFailed()) cover(...args); },
+    uncover() { if (!isFailed()) uncover(); },
+    fail,
+  };
+
+  const look = (over) => {
+    if (isFailed()) return;
+    if (over) cover("One moment…", "We are checking that your session is still open.", "", null);
+    const now = performance.now();
+    if (asked > 0 && now - asked > patience) return fail("crash", "it does not answer");
+    asked ||= now;
+    port.wake?.();
+  };
+  onLate(look);
+  const seen = () => {
+    if (port.wake && document.visibilityState === "visible") look(ended());
+  };
+  document.addEventListener("visibilitychange", seen);
+  document.addEventListener("resume", seen);
+  addEventListener("focus", seen);
+  addEventListener("pageshow", (event) => event.persisted && seen());
+  return port;
+}

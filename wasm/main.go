@@ -1,0 +1,77 @@
+//go:build js && wasm
+
+// Command wasm is the agent as every page loads it: it takes the page from the loader and starts what the page is for. It decides
+// nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/curfew-project/curfew/agent"
+	"github.com/curfew-project/curfew/agent/browser/dialog"
+	"github.com/curfew-project/curfew/agent/browser/jsfetch"
+	"github.com/curfew-project/curfew/agent/browser/page"
+	"github.com/curfew-project/curfew/agent/browser/storage"
+	"github.com/curfew-project/curfew/agent/browser/webcrypto"
+)
+
+func main() {
+	port, err := page.Take()
+	if err != nil {
+		panic(err) // without the port the loader can only be told by ending, which it watches for
+	}
+	if err := start(context.Background(), port); err != nil {
+		port.Fail(code(err), err)
+	}
+	select {} // the loader takes the end of the program for a crash
+}
+
+func start(ctx context.Context, port *page.Port) error {
+	keys, err := webcrypto.New(port.Prefix)
+	if err != nil {
+		return err
+	}
+	verifier, err := jsfetch.New(port.Prefix)
+	if err != nil {
+		return err
+	}
+	screen, err := dialog.New(port)
+	if err != nil {
+		return err
+	}
+	ports := agent.Ports{Clock: port, Page: port, Screen: screen, Keys: keys, Verifier: verifier, Wakes: port.Wakes, Choices: screen.Choices}
+
+	switch port.Mode {
+	case page.SignIn:
+		return agent.SignIn(ctx, ports, port.Nonce, port.ReturnTo)
+	case page.SignOut:
+		return agent.SignOut(ctx, ports, port.SignInAddress("/"))
+	case page.Resume:
+		return agent.Resume(ctx, ports, port.SignInAddress(port.ReturnTo), port.ReturnTo)
+	}
+	for {
+		if err := agent.Guard(ctx, ports, port.SignInAddress(port.Here())); err != nil {
+			return err
+		}
+		// The page was told to leave. It may still stay: the person refuses to, or comes back through the history.
+		select {
+		case <-port.Wakes:
+		case <-time.After(comeBack):
+		}
+	}
+}
+
+// comeBack is how long a page that was told to leave goes unguarded when it stays without being touched.
+const comeBack = 5 * time.Second
+
+func code(err error) string {
+	switch {
+	case errors.Is(err, storage.ErrUnavailable):
+		return page.FailedStorage
+	case errors.Is(err, webcrypto.ErrUnavailable):
+		return page.FailedCrypto
+	}
+	return page.FailedAgent
+}
