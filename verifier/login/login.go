@@ -265,6 +265,9 @@ func identify(ctx context.Context, found *discovered, raw, nonce string) (engine
 	if token.Subject == "" || len(token.Subject) > session.MaxSubject {
 		return none, fmt.Errorf("subject has %d bytes, allowed 1 to %d", len(token.Subject), session.MaxSubject)
 	}
+	if len(claims.SID) > session.MaxProvider {
+		return none, fmt.Errorf("sid has %d bytes, allowed at most %d", len(claims.SID), session.MaxProvider)
+	}
 	name := claims.Name
 	if name == "" {
 		name = claims.Username

@@ -1,0 +1,18 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "curfew",
+		Short: "End web sessions on time and prove it",
+		Long: `Curfew ends web sessions on time and proves that it did. A small agent in the page watches for human activity,
+warns before the session ends and sends signed heartbeats; this program, the verifier, checks them against the key
+that the session is bound to and against deadlines that only it can move.`,
+		SilenceUsage: true,
+	}
+	cmd.AddCommand(serveCommand(), checkConfigCommand())
+	return cmd
+}

@@ -1,0 +1,237 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/shared/proof"
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/audit"
+	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/keyring"
+	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/store/embedded"
+)
+
+const (
+	second = int64(1000)
+	minute = 60 * second
+	start  = int64(1_800_000_000_000)
+)
+
+var times = policy.Settings{SessionTimeout: time.Hour, SessionWarning: 20 * time.Minute,
+	InactivityTimeout: 15 * time.Minute, InactivityWarning: 2 * time.Minute}
+
+var (
+	clinic = settings.Environment{ID: "clinic", Origin: "https://records.example", Settings: times}
+	bank   = settings.Environment{ID: "bank", Origin: "https://bank.example", Settings: times}
+)
+
+// world is an engine over the real embedded store, with a clock that the test sets.
+type world struct {
+	t testing.TB
+	*engine.Engine
+	store session.Store
+
+	mu     sync.Mutex
+	now    int64
+	events []audit.Event
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, now: start}
+	store, err := embedded.Open(context.Background(), filepath.Join(t.TempDir(), "sessions.db"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	w.store = store
+	w.Engine = w.over(store)
+	return w
+}
+
+// over makes an engine over a store, as a second replica or after a restart.
+func (w *world) over(store session.Store) *engine.Engine {
+	w.t.Helper()
+	ring, err := keyring.New(bytes.Repeat([]byte{7}, keyring.SecretSize))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	e, err := engine.New(engine.Config{
+		Store: store, Ring: ring, Random: rand.Reader, Renewal: engine.MaxRenewal,
+		Now: func() time.Time {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return time.UnixMilli(w.now)
+		},
+		Record: func(e audit.Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, e)
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+func (w *world) pass(length int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now += length
+}
+
+func (w *world) recorded(kind audit.Kind) []audit.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []audit.Event
+	for _, e := range w.events {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// browser is a browser with one key, and what its page remembers.
+type browser struct {
+	w       *world
+	env     settings.Environment
+	private *ecdsa.PrivateKey
+	key     proof.Key
+	cookie  string
+	sid     string
+	nonce   string
+	nonceAt int64
+	seq     uint64
+}
+
+func (w *world) browser(env settings.Environment) *browser {
+	w.t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	raw, err := private.PublicKey.Bytes()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	return &browser{w: w, env: env, private: private, key: proof.Key{X: encode(raw[1:33]), Y: encode(raw[33:])}}
+}
+
+func (b *browser) thumbprint() session.Thumbprint {
+	return sha256.Sum256([]byte(proof.ThumbprintInput(b.key)))
+}
+
+var amara = engine.Identity{Issuer: "https://login.example", Subject: "amara", Name: "Dr Amara", AuthTime: start/1000 - 60, IDToken: "hint"}
+
+func (b *browser) signIn(who engine.Identity) {
+	b.w.t.Helper()
+	s, cookie, err := b.w.Begin(context.Background(), b.env, who, b.thumbprint(), b.cookie)
+	if err != nil {
+		b.w.t.Fatalf("sign-in: %v", err)
+	}
+	b.cookie, b.sid, b.seq = cookie, s.ID.String(), 0
+}
+
+// signedIn is a browser of amara with a living session and a nonce.
+func (w *world) signedIn(env settings.Environment) *browser {
+	w.t.Helper()
+	b := w.browser(env)
+	b.signIn(amara)
+	b.takeNonce()
+	return b
+}
+
+func (b *browser) takeNonce() {
+	b.w.t.Helper()
+	_, _, err := b.w.Heartbeat(context.Background(), b.env, engine.Request{Cookie: b.cookie, Method: "POST", URL: b.url("heartbeat")})
+	refusal := b.w.refusal(err)
+	if refusal.Error != wire.UseNonce || refusal.SID != b.sid {
+		b.w.t.Fatalf("a heartbeat without a proof: %+v", refusal)
+	}
+	b.nonce, b.nonceAt = refusal.Nonce, b.w.now
+}
+
+func (b *browser) url(endpoint string) string { return b.env.Origin + "/.curfew/" + endpoint }
+
+func (w *world) refusal(err error) wire.Refusal {
+	w.t.Helper()
+	var refused *engine.Refusal
+	if !errors.As(err, &refused) {
+		w.t.Fatalf("no typed refusal: %v", err)
+	}
+	return refused.Refusal
+}
+
+func (b *browser) beat(idle int64) *proof.Heartbeat {
+	b.seq++
+	return &proof.Heartbeat{SID: b.sid, Seq: b.seq, Idle: idle, Age: b.w.now - b.nonceAt}
+}
+
+func (b *browser) token(endpoint string, beat *proof.Heartbeat) string {
+	b.w.t.Helper()
+	input, err := proof.SigningInput(b.key, proof.Claims{JTI: "jti", HTM: "POST", HTU: b.url(endpoint), IAT: 1, Nonce: b.nonce, Heartbeat: beat})
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, b.private, sum[:])
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	token, err := proof.Join(input, append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return token
+}
+
+// send sends a heartbeat and keeps what the answer says.
+func (b *browser) send(beat *proof.Heartbeat) (wire.Reply, error) {
+	b.w.t.Helper()
+	return b.sendTo(b.w.Engine, b.token("heartbeat", beat))
+}
+
+func (b *browser) sendTo(e *engine.Engine, token string) (wire.Reply, error) {
+	reply, cookie, err := e.Heartbeat(context.Background(), b.env, engine.Request{
+		Cookie: b.cookie, Proofs: []string{token}, Method: "POST", URL: b.url("heartbeat"),
+	})
+	if err == nil {
+		b.cookie, b.nonce, b.nonceAt = cookie, reply.Nonce, b.w.now
+	}
+	return reply, err
+}
+
+func (b *browser) check() error {
+	_, err := b.w.Check(context.Background(), b.env, b.cookie)
+	return err
+}
+
+func (b *browser) state() session.Session {
+	b.w.t.Helper()
+	id, err := session.ParseID(b.sid)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	s, ok, err := b.w.store.Get(context.Background(), id, b.w.now)
+	if err != nil || !ok {
+		b.w.t.Fatalf("session %s: %v, %v", b.sid, ok, err)
+	}
+	return s
+}
