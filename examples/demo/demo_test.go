@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"github.com/curfew-project/curfew/wasm/chrome"
+)
+
+// shots is where screenshots go when the variable is set: make screenshots sets it.
+func shot(t *testing.T, tab context.Context, name string) {
+	if dir := os.Getenv("CURFEW_SCREENSHOTS"); dir != "" {
+		chrome.Screenshot(t, tab, filepath.Join(dir, name+".png"))
+	}
+}
+
+func moveMouse(t *testing.T, tab context.Context, x, y float64) {
+	t.Helper()
+	if err := chromedp.Do(tab, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A1 A3 A4 B1 D4: the whole story in Chromium: sign-in at the provider, heartbeats, the inactivity warning with its countdown,
+// "Stay signed in", the second warning, expiry, the covered page, a refused check with the old cookie, and a sign-in that
+// must ask for the password although the provider still knows the browser.
+func TestStory(t *testing.T) {
+	r := start(t)
+	tab := chrome.Tab(t, chrome.New(t))
+	console := chrome.Listen(t, tab)
+	r.signIn(t, tab, r.short+"/patients")
+	shot(t, tab, "page")
+
+	r.clock.stop()
+	chrome.StopTime(t, tab)
+	pass := func(length time.Duration) { chrome.Pass(t, tab, length, r.clock.advance) }
+	has := func(what, expression string, want bool) {
+		t.Helper()
+		if got := chrome.Eval[bool](t, tab, "!!("+expression+")"); got != want {
+			t.Fatalf("%s: %v, want %v", what, got, want)
+		}
+	}
+
+	// Activity keeps the session alive: 40 seconds without it would end it.
+	for i := range 10 {
+		moveMouse(t, tab, float64(100+i), 200)
+		pass(4 * time.Second)
+	}
+	has("a warning while the user is active", warning, false)
+
+	// 20 seconds after the last activity the warning shows, and counts down.
+	pass(18 * time.Second)
+	has("the first warning", warning, true)
+	shot(t, tab, "warning")
+	first := chrome.Eval[string](t, tab, warning+`.querySelector("[part=countdown]").textContent`)
+	moveMouse(t, tab, 300, 300)
+	pass(3 * time.Second)
+	has("a moved mouse closed the warning", warning, true)
+	if second := chrome.Eval[string](t, tab, warning+`.querySelector("[part=countdown]").textContent`); second >= first {
+		t.Errorf("the countdown went from %s to %s in three seconds", first, second)
+	}
+	if focus := chrome.Eval[string](t, tab, shadow+`.activeElement.textContent`); focus != "Stay signed in" {
+		t.Errorf("the focus is on %q", focus)
+	}
+
+	// Stay.
+	press(t, tab, "Stay signed in")
+	pass(time.Second)
+	has("the warning after staying", warning, false)
+	if path := chrome.Eval[string](t, tab, `location.pathname`); path != "/patients" {
+		t.Errorf("staying led to %s", path)
+	}
+
+	// The second warning runs out.
+	pass(21 * time.Second)
+	has("the second warning", warning, true)
+	old := cookie(t, tab, "curfew")
+	if status := r.get(t, "/.curfew/check", old).StatusCode; status != http.StatusNoContent {
+		t.Errorf("check answers %d to the living session's cookie", status)
+	}
+	pass(17 * time.Second)
+	has("covered too early", covered, false)
+	pass(3 * time.Second)
+	has("the cover after the end", covered, true)
+	shot(t, tab, "ended")
+	if title := chrome.Eval[string](t, tab, covered+`.querySelector("[part=title]").textContent`); title != "You have been signed out" {
+		t.Errorf("the cover says %q", title)
+	}
+	answer := r.get(t, "/.curfew/check", old)
+	if answer.StatusCode != http.StatusUnauthorized || answer.Header.Get("Curfew-Reason") != "inactivity" {
+		t.Errorf("check answers %d %q to the old cookie", answer.StatusCode, answer.Header.Get("Curfew-Reason"))
+	}
+	if status := r.get(t, "/patients", old).StatusCode; status != http.StatusUnauthorized {
+		t.Errorf("the application answers %d to the old cookie", status)
+	}
+	for _, e := range console.Errors() {
+		// Chromium logs every 401, and the verifier answers the end with one.
+		if e.Level == "exception" {
+			t.Errorf("the page threw %s", e.Text)
+		}
+	}
+
+	// Virtual time must not outlive its page, so the sign-in goes on in a tab of its own.
+	r.clock.run()
+	again := chrome.Tab(t, tab)
+	chrome.Go(t, again, r.short+"/patients")
+	chrome.Until(t, again, passwordIn)
+	shot(t, again, "password")
+	r.enterPassword(t, again)
+	chrome.Until(t, again, `globalThis.curfew?.state === "armed"`)
+	if status := r.get(t, "/.curfew/check", cookie(t, again, "curfew")).StatusCode; status != http.StatusNoContent {
+		t.Errorf("check answers %d after signing in again", status)
+	}
+}
+
+// press presses a button of the dialog or the cover with a real mouse click.
+func press(t *testing.T, tab context.Context, label string) {
+	t.Helper()
+	at := chrome.Eval[[]float64](t, tab, `(() => { const r = `+button(label)+`.getBoundingClientRect(); return [r.x + r.width/2, r.y + r.height/2] })()`)
+	if err := chromedp.Do(tab, chromedp.MouseClickXY(at[0], at[1])); err != nil {
+		t.Fatalf("pressing %s: %v", label, err)
+	}
+}
+
+// B3 D4: a copied cookie alone, in another browser profile, cannot send a heartbeat and stops working within its renewal
+// interval, while the session that it was copied from goes on.
+func TestB3D4_CopiedCookieDies(t *testing.T) {
+	r := start(t)
+	victim := chrome.Tab(t, chrome.New(t))
+	r.signIn(t, victim, r.short+"/patients")
+	stolen := cookie(t, victim, "curfew")
+
+	thief := chrome.Tab(t, chrome.New(t)) // another profile
+	params := network.SetCookieParams{Name: "curfew", Value: stolen, URL: r.short, HTTPOnly: new(true)}
+	if _, err := chromedp.Call(thief, network.SetCookie, params); err != nil {
+		t.Fatal(err)
+	}
+	chrome.Go(t, thief, r.short+"/patients")
+	chrome.Until(t, thief, covered) // the agent has no key, so it can prove nothing
+	if title := chrome.Eval[string](t, thief, covered+`.querySelector("[part=title]").textContent`); title != "Please sign in" {
+		t.Errorf("the thief's page says %q", title)
+	}
+	// Nor with a key of the thief's own.
+	refused := chrome.Eval[string](t, thief, ownKeyHeartbeat)
+	if refused != "key_mismatch" {
+		t.Errorf("a heartbeat with the thief's key: %s", refused)
+	}
+
+	// The renewal interval is 20 seconds here.
+	r.clock.stop()
+	chrome.StopTime(t, victim)
+	if status := r.get(t, "/.curfew/check", stolen).StatusCode; status != http.StatusNoContent {
+		t.Fatalf("the copied cookie is refused at once with %d: nothing to see", status)
+	}
+	for i := range 5 {
+		moveMouse(t, victim, float64(100+i), 100)
+		chrome.Pass(t, victim, 4*time.Second+100*time.Millisecond, r.clock.advance)
+	}
+	answer := r.get(t, "/.curfew/check", stolen)
+	if answer.StatusCode != http.StatusUnauthorized || answer.Header.Get("Curfew-Reason") != "stale_cookie" {
+		t.Errorf("after its renewal interval the copied cookie gets %d %q", answer.StatusCode, answer.Header.Get("Curfew-Reason"))
+	}
+	if status := r.get(t, "/.curfew/check", cookie(t, victim, "curfew")).StatusCode; status != http.StatusNoContent {
+		t.Errorf("the victim's own session was ended: %d", status)
+	}
+}
+
+// ownKeyHeartbeat is what a thief's script would do: make a key, ask for the nonce with the copied cookie, and sign.
+const ownKeyHeartbeat = `(async () => {
+  const b64 = (b) => btoa(String.fromCharCode(...new Uint8Array(b))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const text = (s) => b64(new TextEncoder().encode(s));
+  const url = location.origin + "/.curfew/heartbeat";
+  const asked = await (await fetch(url, {method: "POST"})).json();
+  if (asked.error !== "use_dpop_nonce") return "asked: " + asked.error;
+  const pair = await crypto.subtle.generateKey({name: "ECDSA", namedCurve: "P-256"}, false, ["sign"]);
+  const {x, y} = await crypto.subtle.exportKey("jwk", pair.publicKey);
+  const header = '{"typ":"dpop+jwt","alg":"ES256","jwk":{"crv":"P-256","kty":"EC","x":"' + x + '","y":"' + y + '"}}';
+  const claims = '{"jti":"j","htm":"POST","htu":"' + url + '","iat":1,"nonce":"' + asked.nonce + '","sid":"' + asked.sid + '","seq":' + ((asked.seq ?? 0) + 1) + ',"idle":0,"age":0}';
+  const input = text(header) + "." + text(claims);
+  const signature = await crypto.subtle.sign({name: "ECDSA", hash: "SHA-256"}, pair.privateKey, new TextEncoder().encode(input));
+  const answer = await fetch(url, {method: "POST", headers: {DPoP: input + "." + b64(signature)}});
+  return (await answer.json()).error ?? "accepted";
+})()`

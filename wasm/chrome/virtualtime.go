@@ -1,0 +1,44 @@
+package chrome
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// step is how much virtual time passes at once. Whoever moves another clock in step with the page's is never further apart.
+const step = 250 * time.Millisecond
+
+// StopTime makes the tab's clocks and timers stand still until Pass. From then on the tab lives in virtual time.
+func StopTime(t testing.TB, tab context.Context) {
+	t.Helper()
+	params := emulation.SetVirtualTimePolicyParams{Policy: emulation.VirtualTimePolicyPause}
+	if _, err := chromedp.Call(tab, emulation.SetVirtualTimePolicy, params); err != nil {
+		t.Fatalf("stopping the tab's time: %v", err)
+	}
+}
+
+// Pass lets virtual time pass in the tab, waiting for the page's requests, and calls advance before each small step so that a
+// server's clock can go along.
+func Pass(t testing.TB, tab context.Context, length time.Duration, advance func(time.Duration)) {
+	t.Helper()
+	for left := length; left > 0; left -= step {
+		now := min(left, step)
+		advance(now)
+		params := emulation.SetVirtualTimePolicyParams{
+			Policy: emulation.VirtualTimePolicyPauseIfNetworkFetchesPending,
+			Budget: new(float64(now.Milliseconds())),
+		}
+		_, err := chromedp.Run(tab, chromedp.WaitEvent(emulation.VirtualTimeBudgetExpired, nil, chromedp.Func(
+			func(ctx context.Context, _ *chromedp.Target) error {
+				_, err := chromedp.Call(ctx, emulation.SetVirtualTimePolicy, params)
+				return err
+			})))
+		if err != nil {
+			t.Fatalf("letting %s pass in the tab: %v", now, err)
+		}
+	}
+}
