@@ -42,7 +42,11 @@ func run(force bool) error {
 	}
 	fmt.Println("wasm: compiling and compressing, about 20 seconds")
 
-	wasm, err := tools.compile()
+	compiled, err := tools.compile()
+	if err != nil {
+		return err
+	}
+	wasm, err := joinSegments(compiled)
 	if err != nil {
 		return err
 	}
