@@ -3,11 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"path/filepath"
 	"sync"
@@ -20,6 +16,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/keyring"
+	"github.com/curfew-project/curfew/verifier/proofcheck/prooftest"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
@@ -111,8 +108,7 @@ func (w *world) recorded(kind audit.Kind) []audit.Event {
 type browser struct {
 	w       *world
 	env     settings.Environment
-	private *ecdsa.PrivateKey
-	key     proof.Key
+	maker   prooftest.Maker
 	cookie  string
 	sid     string
 	nonce   string
@@ -122,21 +118,10 @@ type browser struct {
 
 func (w *world) browser(env settings.Environment) *browser {
 	w.t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	raw, err := private.PublicKey.Bytes()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	encode := base64.RawURLEncoding.EncodeToString
-	return &browser{w: w, env: env, private: private, key: proof.Key{X: encode(raw[1:33]), Y: encode(raw[33:])}}
+	return &browser{w: w, env: env, maker: prooftest.New(w.t)}
 }
 
-func (b *browser) thumbprint() session.Thumbprint {
-	return sha256.Sum256([]byte(proof.ThumbprintInput(b.key)))
-}
+func (b *browser) thumbprint() session.Thumbprint { return b.maker.Thumbprint() }
 
 var amara = engine.Identity{Issuer: "https://login.example", Subject: "amara", Name: "Dr Amara", AuthTime: start/1000 - 60, IDToken: "hint"}
 
@@ -186,20 +171,7 @@ func (b *browser) beat(idle int64) *proof.Heartbeat {
 
 func (b *browser) token(endpoint string, beat *proof.Heartbeat) string {
 	b.w.t.Helper()
-	input, err := proof.SigningInput(b.key, proof.Claims{JTI: "jti", HTM: "POST", HTU: b.url(endpoint), IAT: 1, Nonce: b.nonce, Heartbeat: beat})
-	if err != nil {
-		b.w.t.Fatal(err)
-	}
-	sum := sha256.Sum256([]byte(input))
-	r, s, err := ecdsa.Sign(rand.Reader, b.private, sum[:])
-	if err != nil {
-		b.w.t.Fatal(err)
-	}
-	token, err := proof.Join(input, append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
-	if err != nil {
-		b.w.t.Fatal(err)
-	}
-	return token
+	return b.maker.Token(b.w.t, proof.Claims{JTI: "jti", HTM: "POST", HTU: b.url(endpoint), IAT: 1, Nonce: b.nonce, Heartbeat: beat})
 }
 
 // send sends a heartbeat and keeps what the answer says.

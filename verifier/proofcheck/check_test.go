@@ -2,7 +2,6 @@ package proofcheck
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,6 +15,7 @@ import (
 	"github.com/curfew-project/curfew/shared/proof"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/keyring"
+	"github.com/curfew-project/curfew/verifier/proofcheck/prooftest"
 )
 
 const (
@@ -24,56 +24,18 @@ const (
 )
 
 // maker makes proofs as the agent does, but for what a test spoils.
-type maker struct {
-	key    *ecdsa.PrivateKey
-	public proof.Key
-}
+type maker struct{ prooftest.Maker }
 
-func newMaker(t testing.TB) maker {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := key.PublicKey.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	encode := base64.RawURLEncoding.EncodeToString
-	return maker{key, proof.Key{X: encode(raw[1:33]), Y: encode(raw[33:])}}
-}
-
-func (m maker) sign(t testing.TB, input string) string {
-	t.Helper()
-	sum := sha256.Sum256([]byte(input))
-	r, s, err := ecdsa.Sign(rand.Reader, m.key, sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := proof.Join(input, append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
-}
-
-func (m maker) heartbeat(t testing.TB, claims proof.Claims) string {
-	t.Helper()
-	input, err := proof.SigningInput(m.public, claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m.sign(t, input)
-}
+func newMaker(t testing.TB) maker { return maker{prooftest.New(t)} }
 
 // raw signs any header and payload text.
 func (m maker) raw(t testing.TB, header, payload string) string {
 	encode := base64.RawURLEncoding.EncodeToString
-	return m.sign(t, encode([]byte(header))+"."+encode([]byte(payload)))
+	return m.Sign(t, encode([]byte(header))+"."+encode([]byte(payload)))
 }
 
 func (m maker) header() string {
-	return fmt.Sprintf(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}}`, m.public.X, m.public.Y)
+	return fmt.Sprintf(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}}`, m.Public.X, m.Public.Y)
 }
 
 func testNonces(t testing.TB) Nonces {
@@ -97,14 +59,14 @@ func goodClaims(n Nonces) proof.Claims {
 func TestB3_AcceptsTheAgentsProof(t *testing.T) {
 	n, m := testNonces(t), newMaker(t)
 	want := goodClaims(n)
-	got, err := Check([]string{m.heartbeat(t, want)}, expectAt(n, true, now+1))
+	got, err := Check([]string{m.Token(t, want)}, expectAt(n, true, now+1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if *got.Claims.Heartbeat != *want.Heartbeat || got.Issued != now {
 		t.Errorf("got %+v issued %d", got.Claims.Heartbeat, got.Issued)
 	}
-	if sum := sha256.Sum256([]byte(proof.ThumbprintInput(m.public))); got.Thumbprint != sum {
+	if got.Thumbprint != m.Thumbprint() {
 		t.Error("the thumbprint is not the key's (RFC 7638)")
 	}
 }
@@ -114,7 +76,7 @@ func TestP6P8_RefusesEverySpoiledProof(t *testing.T) {
 	n, m, other := testNonces(t), newMaker(t), newMaker(t)
 	good := goodClaims(n)
 	payload := func(change func(string) string) string {
-		input, _ := proof.SigningInput(m.public, good)
+		input, _ := proof.SigningInput(m.Public, good)
 		_, p, _ := strings.Cut(input, ".")
 		raw, _ := base64.RawURLEncoding.DecodeString(p)
 		return change(string(raw))
@@ -139,13 +101,13 @@ func TestP6P8_RefusesEverySpoiledProof(t *testing.T) {
 		beat := *good.Heartbeat
 		c.Heartbeat = &beat
 		change(&c)
-		return []string{m.heartbeat(t, c)}
+		return []string{m.Token(t, c)}
 	}
-	token := m.heartbeat(t, good)
+	token := m.Token(t, good)
 	encode := base64.RawURLEncoding.EncodeToString
 	hmacOf := func(header string) string { // HS256 with the public key as the secret
 		input := encode([]byte(header)) + "." + encode([]byte(payload(same)))
-		mac := hmac.New(sha256.New, []byte(proof.ThumbprintInput(m.public)))
+		mac := hmac.New(sha256.New, []byte(proof.ThumbprintInput(m.Public)))
 		mac.Write([]byte(input))
 		return input + "." + encode(mac.Sum(nil))
 	}
@@ -182,12 +144,12 @@ func TestP6P8_RefusesEverySpoiledProof(t *testing.T) {
 		"step 5: RS256":                 {withHeader(`ES256`, `RS256`), wire.InvalidProof},
 		"step 5: kty oct":               {withHeader(`"kty":"EC"`, `"kty":"oct"`), wire.InvalidProof},
 		"step 5: crv P-384":             {withHeader(`P-256`, `P-384`), wire.InvalidProof},
-		"step 5: off the curve":         {withHeader(m.public.Y, other.public.Y), wire.InvalidProof},
-		"step 5: short coordinate":      {withHeader(m.public.X, m.public.X[:40]), wire.InvalidProof},
-		"step 5: padded coordinate":     {withHeader(m.public.X, m.public.X+"="), wire.InvalidProof},
-		"step 5: x is a number":         {withHeader(`"x":"`+m.public.X+`"`, `"x":5`), wire.InvalidProof},
-		"step 5: the point at infinity": {withHeader(m.public.X, strings.Repeat("A", 43)), wire.InvalidProof},
-		"step 6: another key in jwk":    {withHeader(m.public.X+`","y":"`+m.public.Y, other.public.X+`","y":"`+other.public.Y), wire.InvalidProof},
+		"step 5: off the curve":         {withHeader(m.Public.Y, other.Public.Y), wire.InvalidProof},
+		"step 5: short coordinate":      {withHeader(m.Public.X, m.Public.X[:40]), wire.InvalidProof},
+		"step 5: padded coordinate":     {withHeader(m.Public.X, m.Public.X+"="), wire.InvalidProof},
+		"step 5: x is a number":         {withHeader(`"x":"`+m.Public.X+`"`, `"x":5`), wire.InvalidProof},
+		"step 5: the point at infinity": {withHeader(m.Public.X, strings.Repeat("A", 43)), wire.InvalidProof},
+		"step 6: another key in jwk":    {withHeader(m.Public.X+`","y":"`+m.Public.Y, other.Public.X+`","y":"`+other.Public.Y), wire.InvalidProof},
 		"step 6: no signature":          {[]string{token[:strings.LastIndex(token, ".")+1]}, wire.InvalidProof},
 		"step 6: a byte less":           {[]string{token[:len(token)-2]}, wire.InvalidProof},
 		"step 6: zero signature":        {[]string{token[:strings.LastIndex(token, ".")+1] + strings.Repeat("A", 86)}, wire.InvalidProof},
@@ -279,10 +241,10 @@ func TestNonceBelongsToItsScopeAndTime(t *testing.T) {
 // FuzzCheck: no input makes it panic, every error is typed, and what is accepted as a heartbeat re-encodes byte for byte.
 func FuzzCheck(f *testing.F) {
 	n, m := testNonces(f), newMaker(f)
-	f.Add(m.heartbeat(f, goodClaims(n)))
+	f.Add(m.Token(f, goodClaims(n)))
 	stay := goodClaims(n)
 	stay.Heartbeat.Stay = true
-	f.Add(m.heartbeat(f, stay))
+	f.Add(m.Token(f, stay))
 	f.Add(m.raw(f, m.header(), `{"jti":"a","htm":"POST","htu":"`+here+`","iat":1}`))
 	f.Add("a.b.c")
 	f.Fuzz(func(t *testing.T, token string) {
@@ -308,7 +270,7 @@ func FuzzCheck(f *testing.F) {
 // BenchmarkCheck prints the whole check beside the bare P-256 verification in it.
 func BenchmarkCheck(b *testing.B) {
 	n, m := testNonces(b), newMaker(b)
-	token := m.heartbeat(b, goodClaims(n))
+	token := m.Token(b, goodClaims(n))
 	b.Run("proof", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -319,9 +281,9 @@ func BenchmarkCheck(b *testing.B) {
 	})
 	b.Run("signature", func(b *testing.B) {
 		sum := sha256.Sum256([]byte(token))
-		r, s, _ := ecdsa.Sign(rand.Reader, m.key, sum[:])
+		r, s, _ := ecdsa.Sign(rand.Reader, m.Private, sum[:])
 		for b.Loop() {
-			if !ecdsa.Verify(&m.key.PublicKey, sum[:], r, s) {
+			if !ecdsa.Verify(&m.Private.PublicKey, sum[:], r, s) {
 				b.Fatal("refused")
 			}
 		}
