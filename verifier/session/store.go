@@ -51,13 +51,13 @@ type Store interface {
 	// deadline passed unnoticed is not ended for this: Expire comes first. What LastEnd says does not change.
 	Forget(ctx context.Context, before, now int64) (int, error)
 
-	// Count is how many sessions have not ended by now.
+	// Count is how many sessions live: they have not ended, and no deadline has passed by now.
 	Count(ctx context.Context, now int64) (int, error)
 
 	// Ready is nil when the store can serve and keep what it acknowledges; otherwise the error says why not.
 	Ready(ctx context.Context) error
 
-	// Close makes everything durable and releases the store. Using it afterwards is an error.
+	// Close makes everything durable and releases the store. Afterwards every method, Close included, returns ErrClosed.
 	Close() error
 }
 

@@ -1,0 +1,111 @@
+package embedded_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/embedded"
+)
+
+// written reads the sequence number that is on the disk, through a connection of its own.
+func written(t *testing.T, path string) (seq uint64) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow("SELECT seq FROM sessions").Scan(&seq); err != nil {
+		t.Fatal(err)
+	}
+	return seq
+}
+
+func TestP7_ActivityIsWrittenAfterTheInterval(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	synctest.Test(t, func(t *testing.T) {
+		store, err := embedded.Open(t.Context(), path, embedded.Options{FlushEvery: 400 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		s := numbered(1)
+		if err := store.Create(t.Context(), s, session.Secrets{}, start); err != nil {
+			t.Fatal(err)
+		}
+		for round := range uint64(3) {
+			for range 2 {
+				if _, _, err := store.Update(t.Context(), s.ID, start+1, acting(start+1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(399 * time.Millisecond)
+			synctest.Wait()
+			if got := written(t, path); got != 2*round {
+				t.Fatalf("before the interval sequence number %d is on the disk; want %d", got, 2*round)
+			}
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			if got := written(t, path); got != 2*round+2 {
+				t.Fatalf("after the interval sequence number %d is on the disk; want %d", got, 2*round+2)
+			}
+		}
+	})
+}
+
+func TestFlushWritesAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	store := open(t, dir).(*embedded.Store)
+	defer store.Close()
+	s := numbered(1)
+	if err := store.Create(t.Context(), s, session.Secrets{}, start); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.Update(t.Context(), s.ID, start+1, acting(start+1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := written(t, filepath.Join(dir, "sessions.db")); got != 1 {
+		t.Fatalf("after Flush sequence number %d is on the disk; want 1", got)
+	}
+}
+
+func TestOpenRefusesAnIntervalThatBreaksThePromise(t *testing.T) {
+	for _, every := range []time.Duration{-1, time.Microsecond, time.Second} {
+		store, err := embedded.Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"), embedded.Options{FlushEvery: every})
+		if err == nil {
+			store.Close()
+			t.Errorf("Open with FlushEvery %s succeeded", every)
+		}
+	}
+}
+
+// A `check` for every request of every application behind the verifier calls Get.
+func TestGetAllocatesNothing(t *testing.T) {
+	store := open(t, t.TempDir())
+	defer store.Close()
+	for n := range 2 {
+		if err := store.Create(t.Context(), numbered(n), session.Secrets{}, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := store.Update(t.Context(), numbered(1).ID, start+1, ending(start+1)); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 { // living, ended, missing
+		id := numbered(n).ID
+		if allocated := testing.AllocsPerRun(100, func() {
+			if _, _, err := store.Get(t.Context(), id, start); err != nil {
+				t.Fatal(err)
+			}
+		}); allocated != 0 {
+			t.Errorf("Get of session %d allocates %v times", n, allocated)
+		}
+	}
+}

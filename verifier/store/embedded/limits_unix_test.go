@@ -1,0 +1,230 @@
+//go:build unix
+
+package embedded_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/embedded"
+)
+
+// fill makes every write to a file fail until the returned function is called, as a full disk does: the limit on the size
+// of files needs no privilege and meets the real system calls.
+func fill() (empty func(), err error) {
+	signal.Ignore(syscall.SIGXFSZ) // so that write returns EFBIG
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		return nil, err
+	}
+	none := was
+	none.Cur = 0
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &none); err != nil {
+		return nil, err
+	}
+	return func() { syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was) }, nil
+}
+
+// expectation collects what a child finds wrong.
+type expectation struct{ err error }
+
+func (e *expectation) that(ok bool, format string, args ...any) {
+	if !ok {
+		e.err = errors.Join(e.err, fmt.Errorf(format, args...))
+	}
+}
+
+func isFileError(err error) bool {
+	var file *embedded.FileError
+	return errors.As(err, &file)
+}
+
+func TestFullDisk(t *testing.T) { plays(t, "full", t.TempDir()) }
+
+// playFull proves that nothing is acknowledged that is not durable, that an ending stays in force although it cannot be
+// written, and that everything goes on by itself when there is room again.
+func playFull(dir string) error {
+	ctx := context.Background()
+	path := filepath.Join(dir, "sessions.db")
+	store, err := embedded.Open(ctx, path, embedded.Options{FlushEvery: 5 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	const signedOut, used, expired, idle = 1, 2, 3, 4
+	for n := signedOut; n <= idle; n++ {
+		s := numbered(n)
+		if n == expired {
+			s.State.Settings.InactivityTimeout = 10 * time.Minute
+		}
+		if err := store.Create(ctx, s, session.Secrets{}, start); err != nil {
+			return err
+		}
+	}
+	empty, err := fill()
+	if err != nil {
+		return err
+	}
+	expect := &expectation{}
+
+	for range 3 { // whichever comes first meets the full disk itself; the others a store that knows
+		err = store.Create(ctx, numbered(9), session.Secrets{}, start)
+		expect.that(isFileError(err), "Create on a full disk: %v; want a FileError", err)
+		_, ok, err := store.Get(ctx, numbered(9).ID, start)
+		expect.that(!ok && err == nil, "Get of a session that was not created: %t, %v", ok, err)
+		expect.that(isFileError(store.Ready(ctx)), "Ready on a full disk: %v; want a FileError", store.Ready(ctx))
+
+		_, _, err = store.Update(ctx, numbered(signedOut).ID, start+5, ending(start+5))
+		expect.that(isFileError(err) && !errors.Is(err, session.ErrEnded), "Update to an end on a full disk: %v; want a FileError", err)
+		s, _, _ := store.Get(ctx, numbered(signedOut).ID, start)
+		expect.that(s.State.EndedAt == start+5, "an ending that could not be written is not in force: %+v", s.State)
+		last, _ := store.LastEnd(ctx, s.User, start+5)
+		expect.that(last == start+5, "LastEnd is %d; want the ending that could not be written, %d", last, start+5)
+		n, err := store.Forget(ctx, start+6, start+6)
+		expect.that(n == 0 && err == nil, "Forget dropped %d sessions whose end is not durable, %v", n, err)
+
+		_, _, err = store.Update(ctx, numbered(used).ID, start+6, acting(start+6))
+		expect.that(isFileError(err), "activity on a full disk: %v; want a FileError", err)
+
+		ended, err := store.Expire(ctx, start+11*60_000, 10)
+		expect.that(isFileError(err) && len(ended) == 0, "Expire on a full disk: %v, %v; want a FileError", ended, err)
+		s, _, _ = store.Get(ctx, numbered(expired).ID, start)
+		expect.that(s.State.EndedAt == start+10*60_000, "an expired session lives: %+v", s.State)
+
+		waiting, cancel := context.WithTimeout(ctx, time.Nanosecond)
+		_, _, err = store.Update(waiting, numbered(idle).ID, start+6, acting(start+6))
+		cancel()
+		expect.that(err != nil, "activity was acknowledged on a full disk")
+	}
+	if expect.err != nil {
+		return expect.err
+	}
+
+	empty()
+	if err := store.Flush(ctx); err != nil {
+		return fmt.Errorf("Flush with room again: %w", err)
+	}
+	expect.that(store.Ready(ctx) == nil, "Ready with room again: %v", store.Ready(ctx))
+	ended, err := store.Expire(ctx, start+11*60_000, 10)
+	expect.that(err == nil && len(ended) == 1 && ended[0].ID == numbered(expired).ID, "Expire with room again: %v, %v; want the session that ended meanwhile", ended, err)
+	ended, err = store.Expire(ctx, start+11*60_000, 10)
+	expect.that(err == nil && len(ended) == 0, "Expire returned a session twice: %v, %v", ended, err)
+	_, _, err = store.Update(ctx, numbered(signedOut).ID, start+7, acting(start+7))
+	expect.that(errors.Is(err, session.ErrEnded), "Update of the ended session with room again: %v; want ErrEnded", err)
+	err = store.Create(ctx, numbered(9), session.Secrets{IDToken: "a.b.c"}, start)
+	expect.that(err == nil, "Create with room again: %v", err)
+	expect.that(store.Close() == nil, "Close with room again failed")
+
+	again, err := embedded.Open(ctx, path, embedded.Options{})
+	if err != nil {
+		return err
+	}
+	for n, want := range map[int]int64{signedOut: start + 5, expired: start + 10*60_000, used: 0, 9: 0} {
+		s, ok, err := again.Get(ctx, numbered(n).ID, start)
+		expect.that(ok && err == nil && s.State.EndedAt == want, "after reopening session %d is %+v, %t, %v; want its end at %d", n, s.State, ok, err, want)
+	}
+	s, _, _ := again.Get(ctx, numbered(used).ID, start)
+	expect.that(s.Seq == 3 && s.State.Active == start+6, "after reopening the activity is %d at %d; want 3 at %d", s.Seq, s.State.Active, start+6)
+	count, _ := again.Count(ctx, start)
+	expect.that(count == 3, "after reopening %d sessions live; want 3", count)
+	return errors.Join(expect.err, again.Close())
+}
+
+func TestFullDiskWhileOpening(t *testing.T) { plays(t, "full while opening", t.TempDir()) }
+
+func playFullWhileOpening(dir string) error {
+	path := filepath.Join(dir, "sessions.db")
+	empty, err := fill()
+	if err != nil {
+		return err
+	}
+	expect := &expectation{}
+	_, err = embedded.Open(context.Background(), path, embedded.Options{})
+	expect.that(isFileError(err), "Open of a new store on a full disk: %v; want a FileError", err)
+	empty()
+	store, err := embedded.Open(context.Background(), path, embedded.Options{})
+	if err != nil {
+		return errors.Join(expect.err, fmt.Errorf("Open with room again: %w", err))
+	}
+	if err := store.Close(); err != nil {
+		return err
+	}
+	empty, err = fill()
+	if err != nil {
+		return err
+	}
+	defer empty()
+	_, err = embedded.Open(context.Background(), path, embedded.Options{})
+	expect.that(isFileError(err), "Open of an old store on a full disk: %v; want a FileError", err)
+	return expect.err
+}
+
+func TestCloseSaysWhatItCouldNotWrite(t *testing.T) { plays(t, "closing while full", t.TempDir()) }
+
+func playClosingWhileFull(dir string) error {
+	ctx := context.Background()
+	store, err := embedded.Open(ctx, filepath.Join(dir, "sessions.db"), embedded.Options{FlushEvery: 900 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	if err := store.Create(ctx, numbered(1), session.Secrets{}, start); err != nil {
+		return err
+	}
+	if _, _, err := store.Update(ctx, numbered(1).ID, start+1, acting(start+1)); err != nil {
+		return err
+	}
+	empty, err := fill()
+	if err != nil {
+		return err
+	}
+	defer empty()
+	if err := store.Close(); !isFileError(err) {
+		return fmt.Errorf("Close on a full disk: %w; want a FileError: activity is lost", err)
+	}
+	return nil
+}
+
+func TestReadOnly(t *testing.T) {
+	for name, test := range map[string]struct{ file, folder os.FileMode }{
+		"file":   {0o444, 0o777},
+		"folder": {0o666, 0o555},
+		"both":   {0o444, 0o555},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filled(t, 2)
+			dir := filepath.Dir(path)
+			for reach := filepath.Dir(dir); reach != os.TempDir() && reach != "/"; reach = filepath.Dir(reach) {
+				if err := os.Chmod(reach, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(os.Chmod(path, test.file), os.Chmod(path+".lock", 0o666), os.Chmod(dir, test.folder)); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.Chmod(dir, 0o755) })
+			plays(t, "nobody", dir)
+		})
+	}
+}
+
+// playNobody opens the store as somebody whom permissions bind: they do not bind root.
+func playNobody(dir string) error {
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
+			return err
+		}
+	}
+	_, err := embedded.Open(context.Background(), filepath.Join(dir, "sessions.db"), embedded.Options{})
+	if !errors.Is(err, embedded.ErrReadOnly) {
+		return fmt.Errorf("Open: %w; want ErrReadOnly", err)
+	}
+	return nil
+}

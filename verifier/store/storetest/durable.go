@@ -1,0 +1,127 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/session"
+)
+
+// OpenIn opens the store that lives in dir, or a new one where there is none.
+type OpenIn func(t testing.TB, dir string) session.Store
+
+// RunDurable proves what of the contract outlives a Close: everything. What outlives a kill only a store's own tests can
+// show.
+func RunDurable(t *testing.T, open OpenIn) {
+	for _, c := range durable {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			f := fixture{t, t.Context(), open(t, dir)}
+			reopen := func() fixture {
+				t.Helper()
+				if err := f.store.Close(); err != nil {
+					t.Fatalf("Close: %v", err)
+				}
+				f.store = open(t, dir)
+				return f
+			}
+			defer func() { f.store.Close() }()
+			c.prove(f, reopen)
+		})
+	}
+	t.Run("Model", func(t *testing.T) {
+		rapid.Check(t, func(rt *rapid.T) {
+			dir := t.TempDir()
+			store := open(t, dir)
+			defer func() { store.Close() }()
+			run(rt, store, func() session.Store { store = open(t, dir); return store })
+		})
+	})
+}
+
+var durable = []struct {
+	name  string
+	prove func(f fixture, reopen func() fixture)
+}{
+	{"P7/Creation", func(f fixture, reopen func() fixture) {
+		s := sample(1, user("ada"), start)
+		s.Name, s.Seq, s.State.Settings.AnyActivityStays = "Å\x00'\xff", 1<<63+5, true
+		if err := f.store.Create(f.ctx, s, session.Secrets{IDToken: "a.b.c"}, start); err != nil {
+			f.Fatal(err)
+		}
+		f = reopen()
+		f.holds(s)
+		f.secrets(s.ID, session.Secrets{IDToken: "a.b.c"}, true)
+		f.lists(s.User, s)
+		f.count(start, 1)
+	}},
+
+	{"P7/SettingsAndActivity", func(f fixture, reopen func() fixture) {
+		f.create(sample(1, user("ada"), start))
+		other := settings()
+		other.SessionTimeout, other.InactivityTimeout = 2*time.Hour, 10*time.Minute
+		f.step(id(1), start+minute, deadline.Change{Settings: other})
+		want := f.update(id(1), start+2*minute, func(s session.Session) session.Session {
+			s.Seq = 77
+			return stepping(deadline.Report{At: start + 2*minute}, start+2*minute)(s)
+		})
+		f = reopen()
+		f.holds(want)
+		if got := f.expire(start+12*minute, 9); len(got) != 1 || got[0].State.EndedAt != start+12*minute {
+			f.Fatalf("Expire after reopening: %v; want the session at its deadline", got)
+		}
+	}},
+
+	{"P4/EndingsOfEveryReason", func(f fixture, reopen func() fixture) {
+		var all []session.Session
+		for n, reason := range wire.Reasons() {
+			f.create(sample(uint64(n), user("ada"), start))
+			all = append(all, f.step(id(uint64(n)), start+int64(n)+1, deadline.End{Reason: reason}))
+		}
+		f = reopen()
+		for _, s := range all {
+			f.holds(s)
+			_, _, err := f.store.Update(f.ctx, s.ID, start, func(s session.Session) (session.Session, error) { return s, nil })
+			if !errors.Is(err, session.ErrEnded) {
+				f.Errorf("Update after reopening: %v; want ErrEnded", err)
+			}
+		}
+		f.lastEnd(user("ada"), start+hour, start+int64(len(all)))
+		f.count(start, 0)
+		if got := f.expire(start+9*hour, 10); len(got) != 0 {
+			f.Errorf("Expire returned ended sessions: %v", got)
+		}
+	}},
+
+	{"P7/ExpiryIsReturnedOnce", func(f fixture, reopen func() fixture) {
+		for n := range uint64(3) {
+			f.create(sample(n, user("ada"), start))
+		}
+		if got := f.expire(start+hour, 2); len(got) != 2 {
+			f.Fatalf("Expire found %d; want 2", len(got))
+		}
+		f = reopen()
+		if got := f.expire(start+hour, 9); len(got) != 1 || got[0].State.EndedAt != start+hour/2 {
+			f.Fatalf("Expire after reopening: %v; want the third session, as of its deadline", got)
+		}
+	}},
+
+	{"B1/LastEndAfterForget", func(f fixture, reopen func() fixture) {
+		f.create(sample(1, user("ada"), start))
+		f.create(sample(2, user("bob"), start))
+		f.end(id(1), start+20)
+		f.forget(start+21, start+21, 1)
+		f = reopen()
+		f.lacks(id(1))
+		f.lastEnd(user("ada"), start+21, start+20)
+		f.lastEnd(user("bob"), start+21, 0)
+		f.lastEnd(user("bob"), start+hour, start+hour/2)
+		f.create(sample(1, user("ada"), start+22))
+		f.secrets(id(1), session.Secrets{}, true)
+	}},
+}

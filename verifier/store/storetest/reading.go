@@ -1,0 +1,156 @@
+package storetest
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/session"
+)
+
+var creating = []check{
+	{"Create/AddsASession", func(f fixture) { f.holds(f.create(sample(1, user("ada"), start))) }},
+
+	{"Create/KeepsEveryField", func(f fixture) {
+		s := sample(1, session.User{Environment: strings.Repeat("e", session.MaxEnvironment), Issuer: strings.Repeat("i", session.MaxIssuer),
+			Subject: strings.Repeat("s", session.MaxSubject)}, start)
+		s.Name = "\x00'\"\xff" + strings.Repeat("å", 126)
+		s.Provider = strings.Repeat("p", session.MaxProvider)
+		s.Seq = 1<<64 - 1
+		s.State.SessionFloor, s.State.InactivityFloor, s.State.Active = start+1, start+2, start+3
+		s.State.Settings.AnyActivityStays = true
+		f.holds(f.create(s))
+		bare := sample(2, user("bob"), start)
+		bare.Name, bare.Provider, bare.AuthTime = "", "", 0
+		f.holds(f.create(bare))
+	}},
+
+	{"Create/RefusesATakenID", func(f fixture) {
+		first := f.create(sample(1, user("ada"), start))
+		if err := f.store.Create(f.ctx, sample(1, user("bob"), start), session.Secrets{}, start); !errors.Is(err, session.ErrExists) {
+			f.Fatalf("Create of a living session's ID: %v; want ErrExists", err)
+		}
+		f.holds(first)
+		ended := f.end(first.ID, start+1)
+		if err := f.store.Create(f.ctx, sample(1, user("bob"), start), session.Secrets{}, start); !errors.Is(err, session.ErrExists) {
+			f.Fatalf("Create of an ended session's ID: %v; want ErrExists", err)
+		}
+		f.holds(ended)
+	}},
+
+	{"Create/OneOfManyTakesAnID", func(f fixture) {
+		var won atomic.Int32
+		var all sync.WaitGroup
+		for i := range 16 {
+			all.Go(func() {
+				switch err := f.store.Create(f.ctx, sample(1, user(strings.Repeat("x", i+1)), start), session.Secrets{}, start); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, session.ErrExists):
+					f.Errorf("Create: %v; want nil or ErrExists", err)
+				}
+			})
+		}
+		all.Wait()
+		if won.Load() != 1 {
+			f.Fatalf("%d of 16 took the same ID; want 1", won.Load())
+		}
+	}},
+
+	{"Create/RefusesWhatCannotBeKept", func(f fixture) {
+		for name, change := range map[string]func(*session.Session, *session.Secrets){
+			"no environment": func(s *session.Session, _ *session.Secrets) { s.User.Environment = "" },
+			"no issuer":      func(s *session.Session, _ *session.Secrets) { s.User.Issuer = "" },
+			"no subject":     func(s *session.Session, _ *session.Secrets) { s.User.Subject = "" },
+			"long environment": func(s *session.Session, _ *session.Secrets) {
+				s.User.Environment = strings.Repeat("x", session.MaxEnvironment+1)
+			},
+			"long issuer": func(s *session.Session, _ *session.Secrets) { s.User.Issuer = strings.Repeat("x", session.MaxIssuer+1) },
+			"long subject": func(s *session.Session, _ *session.Secrets) {
+				s.User.Subject = strings.Repeat("x", session.MaxSubject+1)
+			},
+			"long name":         func(s *session.Session, _ *session.Secrets) { s.Name = strings.Repeat("x", session.MaxName+1) },
+			"long provider":     func(s *session.Session, _ *session.Secrets) { s.Provider = strings.Repeat("x", session.MaxProvider+1) },
+			"long ID token":     func(_ *session.Session, s *session.Secrets) { s.IDToken = strings.Repeat("x", session.MaxIDToken+1) },
+			"half milliseconds": func(s *session.Session, _ *session.Secrets) { s.State.Settings.SessionTimeout += time.Microsecond },
+			"a reason, no end":  func(s *session.Session, _ *session.Secrets) { s.State.Reason = wire.SignedOut },
+			"an end, no reason": func(s *session.Session, _ *session.Secrets) { s.State.EndedAt = start },
+			"an unknown reason": func(s *session.Session, _ *session.Secrets) { s.State.EndedAt, s.State.Reason = start, "bored" },
+		} {
+			s, secrets := sample(1, user("ada"), start), session.Secrets{}
+			change(&s, &secrets)
+			if err := f.store.Create(f.ctx, s, secrets, start); !errors.Is(err, session.ErrInvalid) {
+				f.Errorf("Create with %s: %v; want ErrInvalid", name, err)
+			}
+			f.lacks(s.ID)
+		}
+		ended := sample(1, user("ada"), start)
+		ended.State.EndedAt, ended.State.Reason = start, wire.SignedOut
+		if err := f.store.Create(f.ctx, ended, session.Secrets{}, start); !errors.Is(err, session.ErrEnded) {
+			f.Errorf("Create of an ended session: %v; want ErrEnded", err)
+		}
+		f.lacks(ended.ID)
+		f.lastEnd(user("ada"), start+hour, 0)
+	}},
+}
+
+var reading = []check{
+	{"Get/FindsNothingWhereNothingIs", func(f fixture) {
+		f.create(sample(1, user("ada"), start))
+		f.lacks(id(2))
+		f.lacks(session.ID{})
+	}},
+
+	{"Get/FindsEndedSessions", func(f fixture) {
+		s := f.create(sample(1, user("ada"), start))
+		ended := f.end(s.ID, start+5)
+		if ended.State.EndedAt != start+5 || ended.State.Reason != wire.SignedOut {
+			f.Fatalf("Update returned %+v; want ended at %d as signed out", ended.State, start+5)
+		}
+		f.holds(ended)
+	}},
+
+	{"Get/LeavesTimeToTheCaller", func(f fixture) {
+		s := f.create(sample(1, user("ada"), start))
+		got, ok, err := f.store.Get(f.ctx, s.ID, start+1000*hour)
+		if err != nil || !ok || got != s {
+			f.Fatalf("Get after the deadline: %+v, %t, %v; want the session as it was left", got, ok, err)
+		}
+	}},
+
+	{"Secrets/FindsWhatCreateWasGiven", func(f fixture) {
+		s := sample(1, user("ada"), start)
+		secrets := session.Secrets{IDToken: strings.Repeat("e30.", session.MaxIDToken/4)}
+		if err := f.store.Create(f.ctx, s, secrets, start); err != nil {
+			f.Fatal(err)
+		}
+		f.create(sample(2, user("ada"), start))
+		f.secrets(id(1), secrets, true)
+		f.secrets(id(2), session.Secrets{}, true)
+		f.secrets(id(3), session.Secrets{}, false)
+		f.end(s.ID, start+1)
+		f.secrets(id(1), secrets, true)
+		f.forget(start+2, start+2, 1)
+		f.secrets(id(1), session.Secrets{}, false)
+	}},
+
+	{"Secrets/OfAForgottenIDAreNotThoseOfItsNextSession", func(f fixture) {
+		if err := f.store.Create(f.ctx, sample(1, user("ada"), start), session.Secrets{IDToken: "hers"}, start); err != nil {
+			f.Fatal(err)
+		}
+		f.end(id(1), start+1)
+		f.forget(start+2, start+2, 1)
+		f.create(sample(1, user("bob"), start+3))
+		f.secrets(id(1), session.Secrets{}, true)
+	}},
+}
+
+func (f fixture) secrets(id session.ID, want session.Secrets, exists bool) {
+	f.Helper()
+	if got, ok, err := f.store.Secrets(f.ctx, id, start); got != want || ok != exists || err != nil {
+		f.Fatalf("Secrets: %d bytes of ID token, %t, %v; want %d, %t", len(got.IDToken), ok, err, len(want.IDToken), exists)
+	}
+}
