@@ -47,12 +47,12 @@ func start(ctx context.Context, port *page.Port) error {
 	case page.SignIn:
 		return agent.SignIn(ctx, ports, port.Nonce, port.ReturnTo)
 	case page.SignOut:
-		return agent.SignOut(ctx, ports, port.SignInAddress("/"))
+		return agent.SignOut(ctx, ports)
 	case page.Resume:
-		return agent.Resume(ctx, ports, port.SignInAddress(port.ReturnTo), port.ReturnTo)
+		return agent.Resume(ctx, ports, port.ReturnTo)
 	}
 	for {
-		if err := agent.Guard(ctx, ports, port.SignInAddress(port.Here())); err != nil {
+		if err := agent.Guard(ctx, ports); err != nil {
 			return err
 		}
 		// The page was told to leave. It may still stay: the person refuses to, or comes back through the history.

@@ -25,6 +25,7 @@ export function watch(view) {
 }
 
 function move(event) {
+  if (!event.isTrusted) return;
   if (event.screenX === x && event.screenY === y) return;
   const first = x === null;
   x = event.screenX;

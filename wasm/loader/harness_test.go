@@ -4,6 +4,7 @@ package loader_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -43,6 +44,7 @@ type site struct {
 	active   int64 // the session's last activity, milliseconds since the epoch
 	began    int64
 	settings wire.Settings
+	interval int64
 	ended    wire.Reason
 	beats    []beat
 	seq      uint64
@@ -55,7 +57,7 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	now := time.Now().UnixMilli()
-	s := &site{t: t, dist: d, policy: strictPolicy, began: now, active: now, body: `<main><h1>Records</h1>
+	s := &site{t: t, dist: d, policy: strictPolicy, began: now, active: now, interval: 60_000, body: `<main><h1>Records</h1>
 <p id=secret>Blood group: AB negative</p><button id=work>Work</button></main>`}
 	s.settings = wire.Settings{SessionTimeout: 24 * 3600_000, SessionWarning: 20 * 60_000, InactivityTimeout: 3600_000, InactivityWarning: 120_000}
 	mux := http.NewServeMux()
@@ -110,7 +112,7 @@ func claims(proof string, into any) bool {
 	if len(parts) != 3 {
 		return false
 	}
-	payload, err := decodeBase64(parts[1])
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	return err == nil && json.Unmarshal(payload, into) == nil
 }
 
@@ -131,7 +133,7 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	}
 	reply := wire.Reply{
 		Now: now, Phase: wire.Active, Began: s.began, Active: s.active, Settings: s.settings, Seq: b.Seq,
-		Nonce: "fresh", Interval: 60_000, SessionEnds: s.began + s.settings.SessionTimeout,
+		Nonce: "fresh", Interval: s.interval, SessionEnds: s.began + s.settings.SessionTimeout,
 	}
 	if s.ended != "" {
 		reply.Phase, reply.Reason, reply.EndedAt = wire.Ended, s.ended, now
@@ -168,16 +170,29 @@ func (s *site) set(change func(*site)) {
 	change(s)
 }
 
+// warnInactivity makes the inactivity warning due, with about left milliseconds to go.
+func (s *site) warnInactivity(left int64) {
+	s.set(func(s *site) {
+		s.active = time.Now().UnixMilli() - s.settings.InactivityTimeout + left
+		s.began = s.active
+	})
+}
+
+// warnSession makes the session warning due.
+func (s *site) warnSession(left int64) {
+	s.set(func(s *site) { s.began = time.Now().UnixMilli() - s.settings.SessionTimeout + left })
+}
+
 func (s *site) allBeats() []beat {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]beat(nil), s.beats...)
 }
 
-// open starts a browser whose tab has signed in, so that it has a key, and is still on the page it came back to.
-func open(t testing.TB, s *site, options ...chrome.Option) (context.Context, *chrome.Console) {
+// open opens a tab that has signed in, so that it has a key, and is on the page it came back to.
+func open(t testing.TB, s *site, browser context.Context) (context.Context, *chrome.Console) {
 	t.Helper()
-	tab := chrome.Tab(t, chrome.New(t, options...))
+	tab := chrome.Tab(t, browser)
 	console := chrome.Listen(t, tab)
 	chrome.Go(t, tab, s.URL+"/.curfew/sign-in")
 	chrome.Until(t, tab, `location.pathname === "/back" && globalThis.curfew?.state === "armed"`)

@@ -88,7 +88,6 @@ func readReply(answer safejs.Value) (wire.Reply, error) {
 		Seq:             uint64(r.integer("seq")),
 		Nonce:           r.text("nonce"),
 		Interval:        r.integer("interval"),
-		SignIn:          r.optionalText("sign_in", maxAddress),
 	}
 	switch reply.Phase {
 	case wire.Active, wire.Warned:
