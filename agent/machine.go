@@ -26,12 +26,13 @@ type Request struct {
 
 // Orders are what the machine wants done after an input. Show and Cover say what must be on the screen from now on.
 type Orders struct {
-	Send  *Request
-	Show  *warning.View  // nil: no dialog
-	Cover *warning.Cover // nil: no cover
-	Leave string         // go to this address
-	Wake  int64          // milliseconds until the machine wants to be woken
-	Ends  int64          // milliseconds until the first deadline that the verifier confirmed; 0: none known
+	Send   *Request
+	Show   *warning.View  // nil: no dialog
+	Cover  *warning.Cover // nil: no cover
+	Leave  string         // go to this address
+	SignIn bool           // go to the sign-in page, and back here afterwards
+	Wake   int64          // milliseconds until the machine wants to be woken
+	Ends   int64          // milliseconds until the first deadline that the verifier confirmed; 0: none known
 }
 
 // Machine is the agent's whole state. It is not safe for concurrent use. The zero Machine has just been loaded and knows
@@ -65,10 +66,9 @@ type Machine struct {
 	dismissed bool             // the session warning was dismissed (A2)
 	reminded  deadline.Instant // the session end whose last-minute warning has been shown
 
-	over  *warning.Cover // final: nothing but leaving the page changes it
-	leave string
-	// SignIn is the address of the sign-in page; the verifier's answers may name another.
-	SignIn string
+	over   *warning.Cover // final: nothing but leaving the page changes it
+	leave  string
+	signIn bool
 }
 
 const (
@@ -96,7 +96,7 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 	case warning.Retry:
 		m.dueNow(at)
 	case warning.SignInAgain:
-		m.leave = m.SignIn
+		m.signIn = true
 	}
 	return m.orders(at)
 }
@@ -111,9 +111,6 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 	m.state = stateOf(reply)
 	m.seq = max(m.seq, reply.Seq)
 	m.takeNonce(at, reply.Nonce)
-	if reply.SignIn != "" {
-		m.SignIn = reply.SignIn
-	}
 	m.interval = reply.Interval
 	if m.sentStay {
 		m.staying = false
@@ -136,9 +133,6 @@ func (m *Machine) SignedOut(at Moment, to string) Orders {
 // Refused takes the verifier's refusal.
 func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 	m.sending, m.failures = false, 0
-	if refusal.SignIn != "" {
-		m.SignIn = refusal.SignIn
-	}
 	switch refusal.Error {
 	case wire.UseNonce, wire.Replayed:
 		if m.known && refusal.SID != m.sid {

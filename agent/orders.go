@@ -16,9 +16,9 @@ func length(millis int64) time.Duration { return time.Duration(millis) * time.Mi
 func (m *Machine) orders(at Moment) Orders {
 	switch {
 	case m.over != nil:
-		return Orders{Cover: m.over, Leave: m.leave, Wake: idleWake}
-	case m.leave != "":
-		return Orders{Leave: m.leave, Wake: idleWake}
+		return Orders{Cover: m.over, Leave: m.leave, SignIn: m.signIn, Wake: idleWake}
+	case m.signIn:
+		return Orders{SignIn: true, Wake: idleWake}
 	case !m.known:
 		return m.beforeFirstAnswer(at)
 	}

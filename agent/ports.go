@@ -27,6 +27,8 @@ type Page interface {
 	Leave(url string)
 	// Here is the address to come back to: path, query and fragment.
 	Here() string
+	// SignInAddress is the address of the page that signs the person in anew and then goes on to returnTo.
+	SignInAddress(returnTo string) string
 }
 
 // Screen shows the dialog and the cover. Every call replaces what the last one of the same kind showed.

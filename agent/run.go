@@ -21,15 +21,15 @@ type answer struct {
 	err     error
 }
 
-// Guard watches over the page until ctx ends or the page is left. It returns nil when it ordered the page to leave,
-// ErrNoKey never (a browser without a key is covered), and the error of ctx or of the keys otherwise; the caller must
-// then cover the page (D5).
-func Guard(ctx context.Context, ports Ports, signIn string) error {
-	return run(ctx, ports, signIn, (*Machine).Wake)
+// Guard watches over the page until ctx ends or the page is left. It returns nil when it ordered the page to leave; a browser
+// without a key is covered. It returns the error of ctx or of the keys otherwise; the caller must then cover the page (D5).
+func Guard(ctx context.Context, ports Ports) error {
+	return run(ctx, ports, ports.Page.Here, (*Machine).Wake)
 }
 
-func run(ctx context.Context, ports Ports, signIn string, first func(*Machine, Moment) Orders) error {
-	machine := Machine{SignIn: signIn}
+// run gives the machine its inputs and carries out its orders. back is where to go after signing in again, first the first input.
+func run(ctx context.Context, ports Ports, back func() string, first func(*Machine, Moment) Orders) error {
+	var machine Machine
 	key, err := ports.Keys.Load(ctx)
 	answers := make(chan answer, 1)
 	timer := time.NewTimer(0)
@@ -49,7 +49,11 @@ func run(ctx context.Context, ports Ports, signIn string, first func(*Machine, M
 	}
 	for {
 		carryOut(ports, orders)
-		if orders.Leave != "" {
+		switch {
+		case orders.SignIn:
+			ports.Page.Leave(ports.Page.SignInAddress(back()))
+			return nil
+		case orders.Leave != "":
 			ports.Page.Leave(orders.Leave)
 			return nil
 		}
@@ -181,36 +185,31 @@ func SignIn(ctx context.Context, ports Ports, nonce, returnTo string) error {
 }
 
 // Resume proves the key once, so that the browser gets a fresh cookie, and goes back to returnTo (D4). A session that
-// cannot be proved or has ended leads to signIn.
-func Resume(ctx context.Context, ports Ports, signIn, returnTo string) error {
-	machine := Machine{SignIn: signIn}
+// cannot be proved or has ended leads to the sign-in. An error means that the verifier could not be asked.
+func Resume(ctx context.Context, ports Ports, returnTo string) error {
 	key, err := ports.Keys.Load(ctx)
-	if errors.Is(err, ErrNoKey) {
-		ports.Page.Leave(signIn)
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoKey) {
 		return err
 	}
-	for range maxRetries {
-		orders := machine.Wake(Moment{Now: ports.Clock.Now()})
-		if orders.Send == nil {
-			break
-		}
+	var machine Machine
+	look := func() Moment { return Moment{Now: ports.Clock.Now()} }
+	for orders := machine.Wake(look()); err == nil && orders.Send != nil; {
 		a := send(ctx, ports, key, *orders.Send)
 		if a.err != nil {
 			return a.err
 		}
-		if machine.take(Moment{Now: ports.Clock.Now()}, a); a.reply != nil && a.reply.Phase != wire.Ended {
+		orders = machine.take(look(), a)
+		if a.reply != nil && a.reply.Phase != wire.Ended {
 			ports.Page.Leave(returnTo)
 			return nil
 		}
 	}
-	ports.Page.Leave(machine.SignIn)
+	ports.Page.Leave(ports.Page.SignInAddress(returnTo))
 	return nil
 }
 
 // SignOut signs out, covering the page meanwhile, and goes where the verifier says (B4). Its results are those of Guard.
-func SignOut(ctx context.Context, ports Ports, signIn string) error {
-	return run(ctx, ports, signIn, func(m *Machine, at Moment) Orders { return m.Choose(at, warning.SignOut) })
+func SignOut(ctx context.Context, ports Ports) error {
+	start := func() string { return "/" }
+	return run(ctx, ports, start, func(m *Machine, at Moment) Orders { return m.Choose(at, warning.SignOut) })
 }

@@ -43,7 +43,6 @@ type Drive struct {
 // New makes a drive whose machine has just been loaded.
 func New(start int64, verifier Verifier) *Drive {
 	d := &Drive{Verifier: verifier, Now: start, Mono: 1000, Latency: 20}
-	d.Machine.SignIn = "/sign-in"
 	d.take(d.Machine.Wake(d.Moment()))
 	return d
 }

@@ -121,6 +121,134 @@ func TestStory(t *testing.T) {
 	}
 }
 
+// A1 A2: activity does not extend the session. The warning says when it ends, can be dismissed, and the end comes exactly.
+func TestA1A2_SessionEndsThoughTheUserIsActive(t *testing.T) {
+	r := start(t)
+	tab := chrome.Tab(t, chrome.New(t))
+	r.signIn(t, tab, r.short+"/patients/FH-1042")
+	began := r.clock.Now()
+	r.clock.stop()
+	chrome.StopTime(t, tab)
+	act := func(until time.Duration) {
+		for i := 0; r.clock.Now().Sub(began) < until; i++ {
+			moveMouse(t, tab, float64(50+i%2), 60)
+			chrome.Pass(t, tab, min(4*time.Second, until-r.clock.Now().Sub(began)), r.clock.advance)
+		}
+	}
+	is := func(what string, expression string, want bool) {
+		t.Helper()
+		if got := chrome.Eval[bool](t, tab, "!!("+expression+")"); got != want {
+			t.Fatalf("%s %s after the sign-in: %v, want %v", what, r.clock.Now().Sub(began), got, want)
+		}
+	}
+	act(85 * time.Second)
+	is("warning", warning, false)
+	act(91 * time.Second)
+	is("warning", warning, true)
+	is("the session warning's buttons", button("Sign in again now")+" && "+button("Dismiss"), true)
+	shot(t, tab, "session-warning")
+	press(t, tab, "Dismiss")
+	chrome.Pass(t, tab, time.Second, r.clock.advance)
+	is("warning after Dismiss", warning, false)
+	act(117 * time.Second)
+	is("cover", covered, false)
+	act(121 * time.Second)
+	is("cover", covered, true)
+	answer := r.get(t, "/.curfew/check", cookie(t, tab, "curfew"))
+	if answer.Header.Get("Curfew-Reason") != "session_timeout" {
+		t.Errorf("check says %q", answer.Header.Get("Curfew-Reason"))
+	}
+}
+
+// B4: the application's sign-out link ends the session, tells the provider, and another tab of the browser is covered at its
+// next heartbeat.
+func TestB4_SignOutLink(t *testing.T) {
+	r := start(t)
+	browser := chrome.New(t)
+	tab, second := chrome.Tab(t, browser), chrome.Tab(t, browser)
+	r.signIn(t, tab, r.short+"/patients")
+	chrome.Go(t, second, r.short+"/patients/FH-1042")
+	chrome.Until(t, second, `globalThis.curfew?.state === "armed"`)
+	old := cookie(t, tab, "curfew")
+
+	if err := chromedp.Do(tab, chromedp.Click(`a[href="/.curfew/sign-out"]`)); err != nil {
+		t.Fatal(err)
+	}
+	chrome.Until(t, tab, `location.pathname === "/.curfew/signed-out"`)
+	shot(t, tab, "signed-out")
+	if answer := r.get(t, "/.curfew/check", old); answer.Header.Get("Curfew-Reason") != "signed_out" {
+		t.Errorf("check says %q", answer.Header.Get("Curfew-Reason"))
+	}
+	r.clock.stop()
+	chrome.StopTime(t, second)
+	chrome.Pass(t, second, 6*time.Second, r.clock.advance) // one heartbeat interval here
+	if !chrome.Eval[bool](t, second, "!!"+covered) {
+		t.Error("the other tab is not covered")
+	}
+	r.clock.run()
+	chrome.Go(t, tab, r.short+"/patients")
+	chrome.Until(t, tab, passwordIn)
+}
+
+// D4: a navigation with a stale cookie but a living session proves the key on the way and arrives, without a sign-in.
+func TestD4_StaleCookieOnNavigationIsResumed(t *testing.T) {
+	r := start(t)
+	tab := chrome.Tab(t, chrome.New(t))
+	r.signIn(t, tab, r.short+"/patients")
+	chrome.Go(t, tab, r.short+"/") // no agent here, so no heartbeats
+	r.clock.stop()
+	r.clock.advance(25 * time.Second) // the cookie is good for 20
+	chrome.Go(t, tab, r.short+"/patients?q=a")
+	chrome.Until(t, tab, `location.search === "?q=a" && globalThis.curfew?.state === "armed"`)
+	if chrome.Eval[bool](t, tab, "!!"+covered) {
+		t.Error("the resumed page is covered")
+	}
+}
+
+// B1: the cover's button leads through the password form and back to the very place.
+func TestB1_SigningInAgainLeadsBack(t *testing.T) {
+	r := start(t)
+	tab := chrome.Tab(t, chrome.New(t))
+	r.signIn(t, tab, r.short+"/patients?q=a")
+	chrome.Eval[string](t, tab, `location.hash = "top"`)
+	r.clock.stop()
+	r.clock.advance(41 * time.Second) // as seen by the verifier; the page learns it with its next heartbeat
+	chrome.Until(t, tab, covered+` && `+button("Sign in"))
+	r.clock.advance(time.Second)
+	press(t, tab, "Sign in")
+	r.enterPassword(t, tab)
+	if at := chrome.Eval[string](t, tab, `location.pathname + location.search + location.hash`); at != "/patients?q=a#top" {
+		t.Errorf("signing in again led to %s", at)
+	}
+}
+
+// D5: with the verifier gone when the page loads, the page is covered until it is back.
+func TestD5_VerifierDownAtPageLoad(t *testing.T) {
+	r := start(t)
+	tab := chrome.Tab(t, chrome.New(t))
+	r.signIn(t, tab, r.short+"/patients")
+	if err := chromedp.Do(tab, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
+		return err
+	})); err != nil {
+		t.Fatal(err)
+	}
+	block := func(patterns ...*network.BlockPattern) {
+		t.Helper()
+		if _, err := chromedp.Call(tab, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: patterns}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	block(&network.BlockPattern{URLPattern: r.short + "/.curfew/heartbeat", Block: true})
+	chrome.Go(t, tab, r.short+"/patients")
+	chrome.Until(t, tab, covered)
+	if title := chrome.Eval[string](t, tab, covered+`.querySelector("[part=title]").textContent`); title != "We cannot check your session" {
+		t.Errorf("the cover says %q", title)
+	}
+	block()
+	chrome.Until(t, tab, `!`+covered+` && globalThis.curfew?.state === "armed"`)
+}
+
 // press presses a button of the dialog or the cover with a real mouse click.
 func press(t *testing.T, tab context.Context, label string) {
 	t.Helper()

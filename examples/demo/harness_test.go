@@ -63,6 +63,8 @@ type running struct {
 	*demo
 	clock *clock
 	log   *lines
+
+	appServer, loginServer *httptest.Server
 }
 
 // lines collects the verifier's log.
@@ -102,16 +104,16 @@ func start(t *testing.T) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve := func(l net.Listener, handler http.Handler) {
+	serve := func(l net.Listener, handler http.Handler) *httptest.Server {
 		server := httptest.NewUnstartedServer(handler)
 		server.Listener.Close()
 		server.Listener = l
 		server.Start()
 		t.Cleanup(server.Close)
+		return server
 	}
 	t.Cleanup(func() { r.Close() })
-	serve(app, r.App)
-	serve(login, r.Login)
+	r.appServer, r.loginServer = serve(app, r.App), serve(login, r.Login)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the verifier's log:\n%s", r.log)

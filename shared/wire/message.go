@@ -29,7 +29,6 @@ type Reply struct {
 	Seq      uint64 `json:"seq"`      // the sequence number just accepted
 	Nonce    string `json:"nonce"`    // to be used in the next proof
 	Interval int64  `json:"interval"` // until the next heartbeat is due
-	SignIn   string `json:"sign_in,omitempty"`
 }
 
 // Code is a typed refusal. It is a closed type like Reason; api maps each to one HTTP status.
@@ -66,11 +65,11 @@ type Refusal struct {
 	Reason  Reason `json:"reason,omitempty"`  // with SessionEnded
 	EndedAt int64  `json:"ended_at,omitempty"`
 	Now     int64  `json:"now,omitempty"`
-	Nonce   string `json:"nonce,omitempty"` // with UseNonce, the value of DPoP-Nonce
-	SID     string `json:"sid,omitempty"`   // the session that the cookie names, so that a page that just loaded learns it
-	Seq     uint64 `json:"seq,omitempty"`   // the last accepted sequence number of that session
-	SignIn  string `json:"sign_in,omitempty"`
-	Resume  string `json:"resume,omitempty"` // with StaleCookie
+	Nonce   string `json:"nonce,omitempty"`   // with UseNonce, the value of DPoP-Nonce
+	SID     string `json:"sid,omitempty"`     // the session that the cookie names, so that a page that just loaded learns it
+	Seq     uint64 `json:"seq,omitempty"`     // the last accepted sequence number of that session
+	SignIn  string `json:"sign_in,omitempty"` // where a browser goes that has no session
+	Resume  string `json:"resume,omitempty"`  // with StaleCookie
 }
 
 // Redirect answers POST sign-in and POST sign-out: where the browser goes next.

@@ -28,7 +28,7 @@ func (a *API) Register(mux *http.ServeMux) {
 
 func (a *API) heartbeat(w http.ResponseWriter, r *http.Request, env settings.Environment) {
 	if !drained(r) {
-		WriteRefusal(w, wire.Refusal{Error: wire.TooLarge, Message: "a heartbeat has no body"})
+		WriteRefusal(w, wire.Refusal{Error: wire.BadRequest, Message: "a heartbeat has no body"})
 		return
 	}
 	reply, cookie, err := a.engine.Heartbeat(r.Context(), env, a.Proved(r, env, "heartbeat"))
@@ -38,7 +38,6 @@ func (a *API) heartbeat(w http.ResponseWriter, r *http.Request, env settings.Env
 		WriteRefusal(w, refusal)
 		return
 	}
-	reply.SignIn = a.site.prefix + "sign-in?again=1"
 	SetSessionCookie(w, env, cookie)
 	WriteJSON(w, http.StatusOK, reply)
 }
