@@ -1,10 +1,11 @@
 GO      ?= go
 BIN     := .bin
-FUZZ    ?= 20s
+FUZZ    ?= 5s
 PORT    ?= 8400
+STATICCHECK := v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run wasm build test bench fuzz tools check clean
+.PHONY: help run wasm build test bench fuzz tools check clean screenshots
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,3 +19,28 @@ build: wasm ## Build the curfew command into .bin
 run: wasm ## Start the demo and print its address and accounts (PORT=8400)
 	@$(GO) build -o $(BIN)/demo ./examples/demo
 	@exec $(BIN)/demo -port $(PORT)
+
+check: wasm ## gofmt, vet and staticcheck
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt would change: $$files"; exit 1; }
+	$(GO) vet ./...
+	GOOS=js GOARCH=wasm $(GO) vet ./wasm ./agent/...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK) ./...
+
+tools: ## Install what the tests need (apt, as root on Debian or Ubuntu), or name it
+	@sh .ci/tools
+
+test: tools wasm check ## All tests, with the race detector, and a short run of every fuzz target
+	$(GO) test -race ./...
+	@FUZZ=$(FUZZ) GO="$(GO)" sh .ci/fuzz
+
+fuzz: wasm ## Every fuzz target for FUZZ each (FUZZ=5m)
+	@FUZZ=$(FUZZ) GO="$(GO)" sh .ci/fuzz
+
+bench: wasm ## Print the figures beside what they are compared with
+	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server | grep -E '^ |\|' || true
+
+screenshots: wasm ## Take the pictures of the demo into docs
+	CURFEW_SCREENSHOTS=$(CURDIR)/examples/demo/screenshots $(GO) test -count 1 ./examples/demo
+
+clean: ## Remove what was built
+	rm -rf $(BIN) wasm/dist/build/*
