@@ -66,7 +66,7 @@ const target = api.ES2022
 func (t *toolchain) runtime() (string, error) {
 	source, err := os.ReadFile(t.wasmExec())
 	if err != nil {
-		return "", fmt.Errorf("Go's JavaScript runtime: %w", err)
+		return "", fmt.Errorf("reading wasm_exec.js: %w", err)
 	}
 	define := map[string]string{}
 	for _, given := range []string{"fs", "process", "path", "crypto", "performance", "TextEncoder", "TextDecoder"} {
