@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -46,6 +47,8 @@ type site struct {
 	settings wire.Settings
 	interval int64
 	ended    wire.Reason
+	raw      func(honest []byte) (status int, body []byte) // replaces the answer to a heartbeat
+	goTo     string                                        // replaces the address that a sign-in leads to
 	beats    []beat
 	seq      uint64
 }
@@ -138,6 +141,18 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	if s.ended != "" {
 		reply.Phase, reply.Reason, reply.EndedAt = wire.Ended, s.ended, now
 	}
+	if s.raw != nil {
+		honest, err := json.Marshal(reply)
+		if err != nil {
+			s.t.Error(err)
+		}
+		status, body := s.raw(honest)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(status)
+		_, _ = w.Write(body)
+		return
+	}
 	answer(w, http.StatusOK, reply)
 }
 
@@ -150,7 +165,13 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, wire.Refusal{Error: wire.InvalidProof})
 		return
 	}
-	answer(w, http.StatusOK, wire.Redirect{Location: r.FormValue("return_to")})
+	to := r.FormValue("return_to")
+	s.mu.Lock()
+	if s.goTo != "" {
+		to = s.goTo
+	}
+	s.mu.Unlock()
+	answer(w, http.StatusOK, wire.Redirect{Location: to})
 }
 
 func (s *site) signOut(w http.ResponseWriter, r *http.Request) {
