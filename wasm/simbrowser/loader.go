@@ -1,0 +1,184 @@
+package simbrowser
+
+import (
+	"fmt"
+
+	"github.com/curfew-project/curfew/wasm/host"
+)
+
+// loader is the loader's side of the port (wasm/loader/port.js, failure.js).
+type loader struct {
+	page     *page
+	activity *activity
+	stage    stage
+	object   *host.Object
+	asked    float64 // when the agent was woken without having answered since
+	state    string
+	failed   bool
+}
+
+// patience is how long in milliseconds a woken agent may take.
+const patience = 20_000
+
+func newLoader(p *page) *loader {
+	l := &loader{page: p, activity: newActivity(p), state: "starting"}
+	l.stage.page = p
+	l.activity.late = l.look
+	return l
+}
+
+// State is globalThis.curfew.state of the tab's page, empty where there is no loader.
+func (t *Tab) State() string {
+	if t.page == nil || t.page.loader == nil {
+		return ""
+	}
+	return t.page.loader.state
+}
+
+// port makes the object that the agent takes. script are the attributes of the script's tag.
+func (l *loader) port(prefix string, script map[string]string) *host.Object {
+	or := func(text, otherwise string) host.Value {
+		if text == "" {
+			return host.String(otherwise)
+		}
+		return host.String(text)
+	}
+	l.object = l.page.realm.NewObject().
+		Define("mode", or(script["data-mode"], "guard")).
+		Define("prefix", host.String(prefix)).
+		Define("nonce", host.String(script["data-nonce"])).
+		Define("returnTo", or(script["data-return-to"], "/")).
+		Define("activity", l.activity.object).
+		Define("wake", host.Null)
+	method := func(name string, do func(c host.Call) error) {
+		l.object.DefineFunc(name, func(c host.Call) (host.Value, error) { return host.Undefined, do(c) })
+	}
+	method("armed", func(host.Call) error { return l.setState("armed") })
+	method("ended", func(host.Call) error { return l.setState("ended") })
+	method("expect", func(c host.Call) error {
+		wake, err := c.Number(0)
+		if err != nil {
+			return err
+		}
+		end, err := c.Number(1)
+		l.asked = 0
+		l.activity.expect(wake, end)
+		return err
+	})
+	method("present", func(c host.Call) error {
+		dialog, err := elementOf(c.Arg(0))
+		if err != nil {
+			return err
+		}
+		escape, _ := host.AsFunc(c.Arg(1))
+		l.stage.present(dialog, escape)
+		return nil
+	})
+	method("dismiss", func(c host.Call) error {
+		dialog, err := elementOf(c.Arg(0))
+		if err == nil {
+			l.stage.dismiss(dialog)
+		}
+		return err
+	})
+	method("cover", func(c host.Call) error {
+		var texts [3]string
+		for i := range texts {
+			var err error
+			if texts[i], err = c.String(i); err != nil {
+				return err
+			}
+		}
+		press, _ := host.AsFunc(c.Arg(3))
+		if !l.failed {
+			l.stage.cover(texts[0], texts[1], texts[2], call(press))
+		}
+		return nil
+	})
+	method("uncover", func(host.Call) error {
+		if !l.failed {
+			l.stage.uncover()
+		}
+		return nil
+	})
+	method("fail", func(c host.Call) error {
+		kind, err := c.String(0)
+		if err != nil {
+			return err
+		}
+		l.fail(kind, host.Describe(c.Arg(1)))
+		return nil
+	})
+	return l.object
+}
+
+func (l *loader) setState(state string) error {
+	if !l.failed {
+		l.state = state
+	}
+	return nil
+}
+
+// call makes a function of the guest's, or of nobody's.
+func call(f *host.Object) func() error {
+	return func() error {
+		if f == nil {
+			return nil
+		}
+		_, err := f.Call(host.Undefined)
+		return err
+	}
+}
+
+// look wakes the agent. over covers the page first, within the same event (A13).
+func (l *loader) look(over bool) error {
+	if l.failed {
+		return nil
+	}
+	if over {
+		l.stage.cover("One moment…", "We are checking that your session is still open.", "", nil)
+	}
+	now := l.page.stamp().mono
+	if l.asked > 0 && now-l.asked > patience {
+		l.fail("crash", "it does not answer")
+		return nil
+	}
+	if l.asked == 0 {
+		l.asked = now
+	}
+	return l.wake()
+}
+
+func (l *loader) wake() error {
+	v, err := l.object.Get("wake")
+	if err != nil {
+		return err
+	}
+	if f, ok := host.AsFunc(v); ok {
+		_, err = f.Call(host.Undefined)
+	}
+	return err
+}
+
+// seen is visibilitychange, resume, focus and pageshow of a page that a person now sees.
+func (l *loader) seen() error {
+	if v, _ := l.object.Get("wake"); host.IsNullish(v) {
+		return nil
+	}
+	return l.look(l.activity.ended())
+}
+
+// fail covers the page for good (D5).
+func (l *loader) fail(kind, detail string) {
+	if l.failed {
+		return
+	}
+	l.state, l.failed = "failed", true
+	l.page.tab.problem("%s: covered (%s): %s", l.page.tab.address, kind, detail)
+	l.page.tab.console = append(l.page.tab.console, fmt.Sprintf("error: Curfew covered this page (%s): %s", kind, detail))
+	l.stage.cover("This page cannot be shown right now", "Try again. If it happens again, tell the people who run this site.", "Try again",
+		func() error {
+			l.page.tab.Reload()
+			return nil
+		})
+}
