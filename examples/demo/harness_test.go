@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -172,18 +173,31 @@ func cookie(t *testing.T, tab context.Context, name string) string {
 	return ""
 }
 
+// answer is a response whose body has been read.
+type answer struct {
+	*http.Response
+	body []byte
+}
+
 // get asks the application or the verifier with a cookie and nothing else.
-func (r *running) get(t *testing.T, path, cookie string) *http.Response {
+func (r *running) get(t *testing.T, path, cookie string) answer {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, r.short+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.AddCookie(&http.Cookie{Name: "curfew", Value: cookie})
-	response, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(request)
+	response, err := (&http.Client{CheckRedirect: stay}).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response.Body.Close()
-	return response
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response, body}
 }
+
+// stay follows no redirect.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

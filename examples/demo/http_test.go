@@ -140,7 +140,7 @@ func TestP8_BadRequestsAreRefusedTyped(t *testing.T) {
 		if refusal := v.refusal(answer); answer.StatusCode != c.status || refusal.Error != c.code {
 			t.Errorf("%s: %d %s, want %d %s", name, answer.StatusCode, refusal.Error, c.status, c.code)
 		}
-		if strings.Contains(answer.body, "panic") || answer.Header.Get("Content-Type") != "application/json" {
+		if strings.Contains(string(answer.body), "panic") || answer.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %v %s", name, answer.Header, answer.body)
 		}
 	}

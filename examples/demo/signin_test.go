@@ -30,7 +30,7 @@ func TestB3_SignInBindsTheSessionToBrowserAndKey(t *testing.T) {
 		t.Errorf("a first sign-in asks for credentials: %v", query)
 	}
 	v.signIn()
-	if answer := v.get("/patients"); answer.StatusCode != http.StatusOK || !strings.Contains(answer.body, users[0].DisplayName) {
+	if answer := v.get("/patients"); answer.StatusCode != http.StatusOK || !strings.Contains(string(answer.body), users[0].DisplayName) {
 		t.Errorf("signed in: %d", answer.StatusCode)
 	}
 	for _, name := range []string{"curfew"} {
@@ -119,7 +119,7 @@ func TestB3_CallbackIsWorthNothingElsewhere(t *testing.T) {
 func TestB3_SignInWantsAProofOfTheKey(t *testing.T) {
 	r := start(t)
 	v := r.visitor(t)
-	nonce := nonceInPage.FindStringSubmatch(v.get("/.curfew/sign-in?again=1").body)[1]
+	nonce := v.nonce()
 	claims := proof.Claims{JTI: "j", HTM: "POST", HTU: v.origin + "/.curfew/sign-in", IAT: 1, Nonce: nonce}
 	stale := claims
 	stale.Nonce = "made-up"
@@ -149,7 +149,7 @@ func TestB3_SignInWantsAProofOfTheKey(t *testing.T) {
 func TestForeignReturnToIsRefused(t *testing.T) {
 	r := start(t)
 	v := r.visitor(t)
-	nonce := nonceInPage.FindStringSubmatch(v.get("/.curfew/sign-in?again=1").body)[1]
+	nonce := v.nonce()
 	for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "javascript:alert(1)", "/a\nb"} {
 		for _, page := range []string{"sign-in", "resume"} {
 			if status := v.get("/.curfew/" + page + "?return_to=" + url.QueryEscape(to)).StatusCode; status != http.StatusBadRequest {
@@ -216,7 +216,7 @@ func TestProviderDown(t *testing.T) {
 	v := r.visitor(t)
 	r.loginServer.CloseClientConnections()
 	r.loginServer.Close()
-	nonce := nonceInPage.FindStringSubmatch(v.get("/.curfew/sign-in?again=1").body)[1]
+	nonce := v.nonce()
 	token := v.Token(t, proof.Claims{JTI: "j", HTM: "POST", HTU: v.origin + "/.curfew/sign-in", IAT: 1, Nonce: nonce})
 	answer := v.post("/.curfew/sign-in", url.Values{"return_to": {"/"}}, token)
 	if got := v.refusal(answer); got.Error != wire.ProviderFailed || answer.StatusCode != http.StatusBadGateway {

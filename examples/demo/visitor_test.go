@@ -31,18 +31,11 @@ func (r *running) visitor(t *testing.T) *visitor {
 		t.Fatal(err)
 	}
 	return &visitor{t: t, r: r, origin: r.short, Maker: prooftest.New(t), client: &http.Client{
-		Jar:           jar,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Jar: jar, CheckRedirect: stay,
 	}}
 }
 
-// page is an answer that has been read.
-type page struct {
-	*http.Response
-	body string
-}
-
-func (v *visitor) do(request *http.Request) page {
+func (v *visitor) do(request *http.Request) answer {
 	v.t.Helper()
 	response, err := v.client.Do(request)
 	if err != nil {
@@ -53,10 +46,10 @@ func (v *visitor) do(request *http.Request) page {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return page{response, string(body)}
+	return answer{response, body}
 }
 
-func (v *visitor) get(address string) page {
+func (v *visitor) get(address string) answer {
 	v.t.Helper()
 	request, err := http.NewRequest(http.MethodGet, v.absolute(address), nil)
 	if err != nil {
@@ -73,7 +66,7 @@ func (v *visitor) absolute(address string) string {
 	return address
 }
 
-func (v *visitor) post(address string, form url.Values, proofs ...string) page {
+func (v *visitor) post(address string, form url.Values, proofs ...string) answer {
 	v.t.Helper()
 	request, err := http.NewRequest(http.MethodPost, v.absolute(address), strings.NewReader(form.Encode()))
 	if err != nil {
@@ -88,14 +81,14 @@ func (v *visitor) post(address string, form url.Values, proofs ...string) page {
 	return v.do(request)
 }
 
-func (v *visitor) decode(p page, into any) {
+func (v *visitor) decode(p answer, into any) {
 	v.t.Helper()
-	if err := json.Unmarshal([]byte(p.body), into); err != nil {
+	if err := json.Unmarshal(p.body, into); err != nil {
 		v.t.Fatalf("%s answered %d with no JSON: %.200s", p.Request.URL, p.StatusCode, p.body)
 	}
 }
 
-func (v *visitor) refusal(p page) wire.Refusal {
+func (v *visitor) refusal(p answer) wire.Refusal {
 	v.t.Helper()
 	var refusal wire.Refusal
 	v.decode(p, &refusal)
@@ -104,14 +97,20 @@ func (v *visitor) refusal(p page) wire.Refusal {
 
 var nonceInPage = regexp.MustCompile(`data-nonce="([^"]+)"`)
 
-// begin proves the key and returns the provider's address.
-func (v *visitor) begin(returnTo string) string {
+// nonce is that of the sign-in page.
+func (v *visitor) nonce() string {
 	v.t.Helper()
-	found := nonceInPage.FindStringSubmatch(v.get("/.curfew/sign-in?again=1").body)
+	found := nonceInPage.FindSubmatch(v.get("/.curfew/sign-in?again=1").body)
 	if found == nil {
 		v.t.Fatal("the sign-in page has no nonce")
 	}
-	token := v.Token(v.t, proof.Claims{JTI: "j", HTM: "POST", HTU: v.origin + "/.curfew/sign-in", IAT: 1, Nonce: found[1]})
+	return string(found[1])
+}
+
+// begin proves the key and returns the provider's address.
+func (v *visitor) begin(returnTo string) string {
+	v.t.Helper()
+	token := v.Token(v.t, proof.Claims{JTI: "j", HTM: "POST", HTU: v.origin + "/.curfew/sign-in", IAT: 1, Nonce: v.nonce()})
 	answer := v.post("/.curfew/sign-in", url.Values{"return_to": {returnTo}}, token)
 	var to wire.Redirect
 	v.decode(answer, &to)
@@ -132,11 +131,11 @@ func (v *visitor) authorize(address string) (callback string, asked bool) {
 		if answer.StatusCode == http.StatusOK {
 			asked = true
 			form := url.Values{"username": {users[0].Name}, "password": {users[0].Password}}
-			for _, field := range hiddenInput.FindAllStringSubmatch(answer.body, -1) {
+			for _, field := range hiddenInput.FindAllStringSubmatch(string(answer.body), -1) {
 				form.Set(field[1], strings.ReplaceAll(field[2], "&amp;", "&"))
 			}
 			to := answer.Request.URL
-			if action := formAction.FindStringSubmatch(answer.body); action != nil && action[1] != "" {
+			if action := formAction.FindStringSubmatch(string(answer.body)); action != nil && action[1] != "" {
 				to, _ = to.Parse(strings.ReplaceAll(action[1], "&amp;", "&"))
 			}
 			answer = v.post(to.String(), form)
