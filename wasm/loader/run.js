@@ -7,57 +7,66 @@ const patience = 60_000; // for one download, in milliseconds
 // run starts the agent on a port. It never throws: whatever goes wrong covers the page.
 export async function run(port) {
   if (typeof WebAssembly !== "object") return fail("unsupported");
+  if (!globalThis.crypto?.subtle) return fail("crypto");
   const { go, report, stop } = start(port);
-  let module;
+  let instance;
   try {
-    module = await compile(port.prefix + CURFEW_WASM, go.importObject);
+    instance = await WebAssembly.instantiate(await download(port.prefix + CURFEW_WASM), go.importObject);
   } catch (error) {
-    return fail(await diagnose(port.prefix + CURFEW_WASM, error), error);
+    return fail(diagnose(error), error);
   }
   try {
-    await go.run(module.instance);
+    await go.run(instance);
     stop("it ended" + report());
   } catch (error) {
     stop(error);
   }
 }
 
-// compile downloads and compiles. A download that fails is tried once more, past the cache: the network may have blinked, and a
-// cached copy may be broken.
-async function compile(url, imports) {
+// download returns the compiled module. A download that fails is tried once more, past the cache: the network may have blinked,
+// and a cached copy may be broken.
+async function download(url) {
   try {
-    return await attempt(url, imports, "default");
+    return await attempt(url, "default");
   } catch (error) {
     if (error instanceof WebAssembly.CompileError) throw error;
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    return attempt(url, imports, "reload");
+    return attempt(url, "reload");
   }
 }
 
-async function attempt(url, imports, cache) {
-  const response = await fetch(url, {
-    integrity: CURFEW_INTEGRITY, priority: "low", cache, signal: AbortSignal.timeout(patience),
-  });
-  if (!response.ok) throw new Error(`status ${response.status}`);
-  if (response.headers.get("Content-Type") === "application/wasm") {
-    return WebAssembly.instantiateStreaming(response, imports);
-  }
-  return WebAssembly.instantiate(await response.arrayBuffer(), imports);
+// attempt compiles while it downloads, and lets nothing run that is not, to the byte, what this loader was built with. It hashes
+// by itself, because with the integrity option fetch keeps everything back until the last byte is there, and the agent starts
+// half as late again.
+async function attempt(url, cache) {
+  const response = await fetch(url, { priority: "low", cache, signal: AbortSignal.timeout(patience) });
+  if (!response.ok) throw new Failure("status", `${url} answered ${response.status}`);
+  const copy = response.clone();
+  const compiling = response.headers.get("Content-Type") === "application/wasm"
+    ? WebAssembly.compileStreaming(response)
+    : response.arrayBuffer().then(WebAssembly.compile);
+  compiling.catch(() => {}); // it is awaited below, unless the hash is wrong
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await copy.arrayBuffer()));
+  const found = "sha256-" + btoa(String.fromCharCode(...hash));
+  if (found !== CURFEW_INTEGRITY) throw new Failure("integrity", `${url} has ${found}, want ${CURFEW_INTEGRITY}`);
+  return compiling;
 }
 
-// diagnose finds out why, because fetch says the same of a lost network, a refusal and a wrong hash.
-async function diagnose(url, error) {
+class Failure extends Error {
+  constructor(kind, message) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+function diagnose(error) {
+  if (error.kind) return error.kind;
+  if (!(error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError)) return "network";
   try {
     new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])); // the smallest module
+    return "compile";
   } catch {
     return "policy";
-  }
-  if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError) return "compile";
-  try {
-    const response = await fetch(url, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(patience) });
-    return response.ok ? "integrity" : "status";
-  } catch {
-    return "network";
   }
 }
 

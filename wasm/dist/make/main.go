@@ -46,7 +46,11 @@ func run(force bool) error {
 	if err != nil {
 		return err
 	}
-	wasm, err := joinSegments(compiled)
+	wasm, err := changeMemory(compiled, stripLines)
+	if errors.Is(err, errTable) {
+		fmt.Fprintf(os.Stderr, "make: %v: the agent is %s, and line numbers stay in it (35 KB)\n", err, tools.version)
+		wasm, err = joinSegments(compiled)
+	}
 	if err != nil {
 		return err
 	}

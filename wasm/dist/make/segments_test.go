@@ -77,7 +77,7 @@ func TestJoinSegmentsRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-// The agent that is built now has the memory that Go's linker gave it.
+// The agent that is built now went through this.
 func TestBuiltModuleIsInFewSegments(t *testing.T) {
 	found, err := filepath.Glob("../build/agent.*.wasm")
 	if err != nil || len(found) != 1 {

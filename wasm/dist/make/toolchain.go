@@ -70,7 +70,7 @@ func (t *toolchain) inputs() (string, error) {
 		return "", err
 	}
 	files := strings.Fields(string(out))
-	for _, pattern := range []string{"wasm/loader/*.js", "wasm/loader/*.css", "wasm/dist/make/*.go"} {
+	for _, pattern := range []string{"wasm/loader/*.js", "wasm/loader/*.css", "wasm/dist/make/*.go", "wasm/dist/dist.go"} {
 		found, err := filepath.Glob(filepath.Join(t.module, pattern))
 		if err != nil {
 			return "", err
