@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +17,7 @@ import (
 func TestConformance(t *testing.T) {
 	wasm := buildGuest(t, "./conformance")
 	want, wantCode := underNode(t, wasm)
-	if len(want) < 400 {
+	if len(want) < 950 {
 		t.Fatalf("Node printed %d lines only; the last: %q", len(want), want[max(0, len(want)-3):])
 	}
 
@@ -81,4 +83,26 @@ func underNode(t *testing.T, wasm []byte) ([]string, int) {
 		t.Fatal(err)
 	}
 	return strings.Split(string(out), "\n"), cmd.ProcessState.ExitCode()
+}
+
+// TestImportsAreThoseOfGo compares the imports with the ones that the installed Go's JavaScript runtime offers.
+func TestImportsAreThoseOfGo(t *testing.T) {
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, m := range regexp.MustCompile(`"((?:runtime|syscall/js)\.\w+|debug)": \(`).FindAllSubmatch(source, -1) {
+		want = append(want, string(m[1]))
+	}
+	got := importNames()
+	slices.Sort(want)
+	slices.Sort(got)
+	if len(want) < 20 || !slices.Equal(got, want) {
+		t.Errorf("here %q\n Go %q", got, want)
+	}
 }

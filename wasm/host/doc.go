@@ -22,8 +22,8 @@
 // An embedder adds the rest: window, document, fetch. Where Go code behaves differently here than under Node with Go's own
 // wasm_exec.js, that is a defect; the conformance program in the folder of that name compares the two line by line.
 //
-// Left out: symbols, BigInt, iterators, Map and Set, getters on classes of the language beyond those used, regular expressions,
-// methods of strings, holes in arrays, unpaired surrogates (see [String]), subclassing of built-ins other than Error.
+// Left out: symbols, BigInt, iterators, Map and Set, regular expressions, methods and wrapper objects of primitives, holes in
+// arrays, unpaired surrogates (see [String]), setters of Date, subclassing of Promise.
 //
 // # Time and order
 //
@@ -38,4 +38,6 @@
 // However a guest ends, [Guest.Err] says it with a type: [ExitError], [BudgetError], [MemoryError], [TrapError],
 // [UncaughtError], [InterruptError], [ErrKilled]. No guest can make this package panic, read outside of its own memory or, with
 // a budget on host calls, run forever; endless loops of pure WebAssembly need [EngineConfig.Interruptible] to be stopped.
+// A guest's own memory is bounded by [EngineConfig.MemoryPages] and single JavaScript objects are bounded in size, but not how
+// many of them a guest keeps.
 package host

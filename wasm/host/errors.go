@@ -11,7 +11,10 @@ var ErrKilled = errors.New("host: realm was killed")
 // ErrOutsideTask answers a call into a guest while no task runs: go through [Realm.Run], [Realm.Post] or [Loop.Run].
 var ErrOutsideTask = errors.New("host: guest entered outside a task")
 
-// ErrLivelock is returned by the loop's methods when more than [Limits.TasksPerInstant] tasks ran without time moving.
+// ErrInsideTask answers stepping a loop from within one of its own tasks, or from a hook.
+var ErrInsideTask = errors.New("host: loop stepped inside a task")
+
+// ErrLivelock is returned by the loop's methods when more than [Loop.TasksPerInstant] tasks ran without time moving.
 var ErrLivelock = errors.New("host: too many tasks without time moving")
 
 // Throw is a JavaScript exception on its way through Go code. Return one from a [Func] to throw; receive one from any

@@ -40,6 +40,9 @@ func (e *Engine) exportImports(ctx context.Context) error {
 // wazero's way for host functions; Guest.enter gets it back as an error.
 func (i gojsImport) invoke(ctx context.Context, _ api.Module, stack []uint64) {
 	g := guestOf(ctx)
+	if g == nil { // a start function, which no Go program has
+		panic(&ModuleError{Reason: "calls " + i.name + " before it is started"})
+	}
 	f := frame{g: g, call: i.name, sp: uint32(stack[0]), entries: g.entries}
 	const contextEvery = 256
 	if !g.realm.charge(i.name) {

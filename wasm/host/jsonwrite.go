@@ -29,7 +29,7 @@ func (r *Realm) defineJSON() {
 			if err != nil || !ok {
 				return Undefined, err
 			}
-			return String(w.out.String()), nil
+			return String(w.out), nil
 		})
 }
 
@@ -40,7 +40,7 @@ func (r *Realm) JSON(v Value) (string, error) {
 	if err == nil && !ok {
 		return "undefined", nil
 	}
-	return w.out.String(), err
+	return string(w.out), err
 }
 
 func revive(reviver, holder *Object, name string, depth int) (Value, error) {
@@ -68,7 +68,7 @@ func revive(reviver, holder *Object, name string, depth int) (Value, error) {
 }
 
 type jsonWriter struct {
-	out      strings.Builder
+	out      []byte
 	replacer *Object
 	allowed  []string // property names, when the replacer is a list
 	listed   bool
@@ -131,14 +131,14 @@ func (w *jsonWriter) property(holder *Object, name string, v Value) (bool, error
 		if v == Undefined {
 			return false, nil
 		}
-		w.out.WriteString("null")
+		w.out = append(w.out, "null"...)
 	case Bool:
-		w.out.WriteString(strconv.FormatBool(bool(v)))
+		w.out = append(w.out, strconv.FormatBool(bool(v))...)
 	case Number:
 		if f := float64(v); f != f || math.IsInf(f, 0) {
-			w.out.WriteString("null")
+			w.out = append(w.out, "null"...)
 		} else {
-			w.out.WriteString(FormatNumber(f))
+			w.out = append(w.out, FormatNumber(f)...)
 		}
 	case String:
 		w.string(string(v))
@@ -175,25 +175,25 @@ func (w *jsonWriter) object(o *Object) error {
 		open, end = "[", "]"
 		names = names[:o.exotic.length()]
 	}
-	w.out.WriteString(open)
+	w.out = append(w.out, open...)
 	count := 0
 	for _, name := range names {
 		v, err := o.Get(name)
 		if err != nil {
 			return err
 		}
-		before := w.out.Len()
+		before := len(w.out)
 		if count > 0 {
-			w.out.WriteByte(',')
+			w.out = append(w.out, ',')
 		}
 		if w.gap != "" {
-			w.out.WriteString("\n" + w.indent)
+			w.out = append(append(w.out, '\n'), w.indent...)
 		}
 		if !isArray {
 			w.string(name)
-			w.out.WriteByte(':')
+			w.out = append(w.out, ':')
 			if w.gap != "" {
-				w.out.WriteByte(' ')
+				w.out = append(w.out, ' ')
 			}
 		}
 		ok, err := w.property(o, name, v)
@@ -203,38 +203,36 @@ func (w *jsonWriter) object(o *Object) error {
 		case ok:
 			count++
 		case isArray:
-			w.out.WriteString("null")
+			w.out = append(w.out, "null"...)
 			count++
 		default: // take the name back
-			kept := w.out.String()[:before]
-			w.out.Reset()
-			w.out.WriteString(kept)
+			w.out = w.out[:before]
 		}
 	}
 	if w.gap != "" && count > 0 {
-		w.out.WriteString("\n" + outer)
+		w.out = append(append(w.out, '\n'), outer...)
 	}
-	w.out.WriteString(end)
+	w.out = append(w.out, end...)
 	return nil
 }
 
 func (w *jsonWriter) string(s string) {
 	const hex = "0123456789abcdef"
 	short := map[byte]string{'"': `\"`, '\\': `\\`, '\b': `\b`, '\f': `\f`, '\n': `\n`, '\r': `\r`, '\t': `\t`}
-	w.out.WriteByte('"')
+	w.out = append(w.out, '"')
 	start := 0
 	for i := range len(s) {
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' {
 			continue
 		}
-		w.out.WriteString(s[start:i])
+		w.out = append(w.out, s[start:i]...)
 		if e, ok := short[c]; ok {
-			w.out.WriteString(e)
+			w.out = append(w.out, e...)
 		} else {
-			w.out.WriteString(`\u00` + string(hex[c>>4]) + string(hex[c&15]))
+			w.out = append(append(w.out, `\u00`...), hex[c>>4], hex[c&15])
 		}
 		start = i + 1
 	}
-	w.out.WriteString(s[start:] + `"`)
+	w.out = append(append(w.out, s[start:]...), '"')
 }

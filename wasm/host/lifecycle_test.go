@@ -220,6 +220,16 @@ func TestLivelockIsNoticed(t *testing.T) {
 	}
 }
 
+func TestLoopIsNotSteppedFromWithin(t *testing.T) {
+	loop := newLoop()
+	var err error
+	loop.After(time.Second, func() { err = loop.Advance(t.Context(), time.Hour) })
+	advance(t, loop, time.Minute)
+	if !errors.Is(err, ErrInsideTask) || loop.Clock().Mono != int64(time.Minute) {
+		t.Errorf("stepping from within: %v, clock at %v", err, time.Duration(loop.Clock().Mono))
+	}
+}
+
 func TestContextStopsTheLoopAndTheGuest(t *testing.T) {
 	loop := newLoop()
 	_, g, _ := beats(t, loop, Config{})

@@ -49,8 +49,11 @@ func (l *Loop) Next() (mono int64, ok bool) {
 }
 
 // Step runs the next task or timer if it is due and reports whether one ran. Exceptions in a task go to its realm's
-// [Hooks], not to the caller; the error is the context's cause or [ErrLivelock].
+// [Hooks], not to the caller; the error is the context's cause, [ErrLivelock] or [ErrInsideTask].
 func (l *Loop) Step(ctx context.Context) (bool, error) {
+	if l.depth > 0 {
+		return false, ErrInsideTask
+	}
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}

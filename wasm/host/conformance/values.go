@@ -33,6 +33,18 @@ func numbers() {
 		back := id.Invoke(f).Float()
 		say("number %s = %s, back the same %v, sign %v", v.String(), text.Invoke(f).String(), back == f || back != back && f != f, math.Signbit(back))
 	}
+	random := uint64(88172645463325252)
+	for range 300 {
+		random ^= random << 13
+		random ^= random >> 7
+		random ^= random << 17
+		f := math.Float64frombits(random)
+		if random%3 == 0 { // near 1, where most numbers live
+			f = float64(int64(random)%1e9) / float64(uint64(1)<<(random>>58))
+		}
+		s := text.Invoke(f).String()
+		say("random number %s %v", s, global.Get("Number").Invoke(s).Float() == f || f != f)
+	}
 	say("int %d %d", js.ValueOf(int64(math.MaxInt32)).Int(), js.ValueOf(-3.9).Int())
 	number := global.Get("Number")
 	for _, s := range []string{"", " 12 ", "0x1F", "0b101", "0o17", "1e3", "1e400", "-Infinity", "Infinity", "infinity", "nan", "1_000", ".5", "5.", ".",
@@ -63,6 +75,19 @@ func texts() {
 		say("kept %v", o.Get("text").String() == v)
 		o.Set(s, len(s))
 		say("key %s", o.Get(s).String())
+	}
+	random := uint64(4101842887655102017)
+	for range 200 {
+		var b []byte
+		for range random % 9 {
+			random ^= random << 13
+			random ^= random >> 7
+			random ^= random << 17
+			// Bytes of which many start or continue a sequence.
+			b = append(b, "\x00A\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe0\xe2\xed\xef\xbb\xf0\xf1\xf4\xf5\xff"[random%23])
+		}
+		random++
+		say("random text %x -> %x", b, js.ValueOf(string(b)).String())
 	}
 	say("keys %d", global.Get("Object").Call("keys", o).Length())
 	e := global.Get("TextEncoder").New()
