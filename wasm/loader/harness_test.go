@@ -72,6 +72,23 @@ func newSite(t testing.TB) *site {
 	mux.HandleFunc("GET /.curfew/sign-in", func(w http.ResponseWriter, r *http.Request) {
 		s.page(w, `data-mode="sign-in" data-nonce="first" data-return-to="/back?a=1&amp;b=%C3%A6"`, "")
 	})
+	// Web resources (A10): the same loader by another name. Under late/ it takes its time, so that frames are there first.
+	for _, folder := range []string{"WebResources", "late"} {
+		mux.HandleFunc("GET /"+folder+"/ClientGlobalContext.js.aspx", func(w http.ResponseWriter, r *http.Request) {
+			if folder == "late" {
+				time.Sleep(500 * time.Millisecond)
+			}
+			d.ServeLoader(w, r, dist.DefaultPrefix)
+		})
+		mux.HandleFunc("GET /"+folder+"/page", func(w http.ResponseWriter, r *http.Request) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Content-Security-Policy", s.policy)
+			fmt.Fprintf(w, `<!doctype html><html lang=en><title>Resource</title><script src="ClientGlobalContext.js.aspx" async></script>
+<script src="ClientGlobalContext.js.aspx" async></script><body>%s</body></html>`, s.body)
+		})
+	}
 	mux.HandleFunc("GET /bye", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "bye") })
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()

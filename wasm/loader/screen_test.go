@@ -5,9 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/chrome"
 )
 
@@ -145,5 +147,35 @@ func TestCoverStaysOnTop(t *testing.T) {
 			chrome.Eval[any](t, tab, `void (() => { `+script+` })()`)
 			wantCovered(t, tab)
 		})
+	}
+}
+
+// While the page is covered it neither scrolls nor prints, and afterwards it is where it was.
+func TestCoveredPageStandsStill(t *testing.T) {
+	s := newSite(t)
+	s.set(func(s *site) {
+		s.body = `<div style="height:5000px">long <p id=secret>secret</p></div>`
+		s.interval = 200
+		s.policy += "; style-src 'unsafe-inline'" // for the height
+	})
+	tab, _ := open(t, s, chrome.New(t))
+	const visible = `document.getElementById("secret").checkVisibility()`
+	chrome.Eval[any](t, tab, `void scrollTo(0, 700)`)
+	s.set(func(s *site) { s.ended = wire.EndedByAdmin })
+	chrome.Until(t, tab, `curfew.state === "ended"`)
+	for _, key := range []string{kb.End, kb.PageDown, " "} {
+		press(t, tab, key)
+	}
+	if y := chrome.Eval[float64](t, tab, `scrollY`); y != 700 {
+		t.Errorf("it scrolled to %v", y)
+	}
+	if !chrome.Eval[bool](t, tab, visible) {
+		t.Error("the test cannot tell what is printed")
+	}
+	if _, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	if chrome.Eval[bool](t, tab, visible) {
+		t.Error("it would be printed")
 	}
 }

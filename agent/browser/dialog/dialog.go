@@ -85,11 +85,9 @@ func (d *Dialog) Hide() {
 	}
 }
 
-// Cover covers the page, or changes what the cover says.
+// Cover covers the page, or changes what the cover says. The loader writes on the cover too, when somebody touches the page late,
+// so it is told every time; it draws only what differs.
 func (d *Dialog) Cover(cover warning.Cover) {
-	if d.covered && cover == d.cover {
-		return
-	}
 	d.covered, d.cover = true, cover
 	if err := d.port.Cover(cover.Title, cover.Body, cover.Button.Label, d.press); err != nil {
 		d.port.Fail(page.FailedAgent, err)
