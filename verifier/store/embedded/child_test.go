@@ -15,7 +15,7 @@ const role = "CURFEW_STORE_TEST_ROLE"
 func TestMain(m *testing.M) {
 	play, known := map[string]func(dir string) error{
 		"load": playLoad, "full": playFull, "full while opening": playFullWhileOpening, "closing while full": playClosingWhileFull,
-		"nobody": playNobody,
+		"activity while full": playActivityWhileFull, "nobody": playNobody,
 	}[os.Getenv(role)]
 	if !known {
 		os.Exit(m.Run())

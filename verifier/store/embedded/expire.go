@@ -142,7 +142,7 @@ func (at *shard) forget(s *Store, before int64, limit int) (forgotten []*record,
 			break
 		}
 		r.flags |= gone
-		delete(at.byID, r.id)
+		s.drop(at, r)
 		s.users.remove(r)
 		forgotten = append(forgotten, r)
 	}

@@ -216,3 +216,41 @@ func TestOpenObeysItsContext(t *testing.T) {
 		t.Fatalf("Open: %v; want context.Canceled", err)
 	}
 }
+
+// A forgotten session's ID token is gone from the file, not only from the tables.
+func TestForgetErasesSecrets(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sessions.db")
+	secrets := session.Secrets{IDToken: strings.Repeat("forget me! ", 400)}
+	holds := func() bool {
+		t.Helper()
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(raw, []byte("forget me!"))
+	}
+	store := open(t, dir)
+	if err := store.Create(t.Context(), numbered(1), secrets, start); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.Update(t.Context(), numbered(1).ID, start+1, ending(start+1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !holds() {
+		t.Fatal("the file does not hold the ID token: the test would prove nothing")
+	}
+	store = open(t, dir)
+	if n, err := store.Forget(t.Context(), start+2, start+2); n != 1 || err != nil {
+		t.Fatalf("Forget: %d, %v", n, err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if holds() {
+		t.Error("the file still holds a forgotten session's ID token")
+	}
+}

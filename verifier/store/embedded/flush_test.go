@@ -12,17 +12,23 @@ import (
 )
 
 // written reads the sequence number that is on the disk, through a connection of its own.
-func written(t *testing.T, path string) (seq uint64) {
+func written(t *testing.T, path string) uint64 {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	seq, err := readSeq(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	if err := db.QueryRow("SELECT seq FROM sessions").Scan(&seq); err != nil {
-		t.Fatal(err)
-	}
 	return seq
+}
+
+func readSeq(path string) (seq uint64, err error) {
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	err = db.QueryRow("SELECT seq FROM sessions").Scan(&seq)
+	return seq, err
 }
 
 func TestP7_ActivityIsWrittenAfterTheInterval(t *testing.T) {

@@ -191,6 +191,40 @@ func playClosingWhileFull(dir string) error {
 	return nil
 }
 
+func TestActivityOutlastsAFullDisk(t *testing.T) { plays(t, "activity while full", t.TempDir()) }
+
+// playActivityWhileFull acknowledges activity just before the disk is full: the first try to write it fails, the next must
+// still have it.
+func playActivityWhileFull(dir string) error {
+	ctx := context.Background()
+	path := filepath.Join(dir, "sessions.db")
+	store, err := embedded.Open(ctx, path, embedded.Options{FlushEvery: 900 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	if err := store.Create(ctx, numbered(1), session.Secrets{}, start); err != nil {
+		return err
+	}
+	if _, _, err := store.Update(ctx, numbered(1).ID, start+1, acting(start+1)); err != nil {
+		return err
+	}
+	empty, err := fill()
+	if err != nil {
+		return err
+	}
+	if err := store.Flush(ctx); !isFileError(err) {
+		return fmt.Errorf("Flush on a full disk: %w; want a FileError", err)
+	}
+	empty()
+	if err := store.Flush(ctx); err != nil {
+		return fmt.Errorf("Flush with room again: %w", err)
+	}
+	if seq, err := readSeq(path); seq != 1 || err != nil {
+		return fmt.Errorf("sequence number %d is on the disk, %w; want 1", seq, err)
+	}
+	return store.Close()
+}
+
 func TestReadOnly(t *testing.T) {
 	for name, test := range map[string]struct{ file, folder os.FileMode }{
 		"file":   {0o444, 0o777},

@@ -91,12 +91,12 @@ func (s *Store) loadSessions(ctx context.Context, conn *sql.Conn) error {
 // adopt puts a loaded session into memory; the heaps are put in order afterwards.
 func (s *Store) adopt(loaded session.Session, row int64) error {
 	at := s.shard(loaded.ID)
-	if _, taken := at.byID[loaded.ID]; taken {
+	if s.lookup(at, loaded.ID) != nil {
 		return errors.New("its ID occurs twice")
 	}
 	r := newRecord(loaded, row)
 	r.set(loaded, s.reasons)
-	at.byID[r.id] = r
+	s.insert(at, r)
 	s.users.add(r)
 	r.due, _ = r.ends()
 	into := &at.living

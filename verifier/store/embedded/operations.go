@@ -38,12 +38,12 @@ func (s *Store) reserve(r *record, secrets session.Secrets) (*batch, error) {
 	at := s.shard(r.id)
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	if _, taken := at.byID[r.id]; taken {
+	if s.lookup(at, r.id) != nil {
 		return nil, session.ErrExists
 	}
 	waiting, err := s.queue.add(op{kind: creation, record: r, secrets: secrets})
 	if err == nil {
-		at.byID[r.id] = r
+		s.insert(at, r)
 	}
 	return waiting, err
 }
@@ -64,7 +64,7 @@ func (s *Store) Get(ctx context.Context, id session.ID, _ int64) (session.Sessio
 	at := s.shard(id)
 	at.mu.RLock()
 	defer at.mu.RUnlock()
-	r := at.find(id)
+	r := s.find(at, id)
 	if r == nil {
 		return session.Session{}, false, nil
 	}
@@ -72,8 +72,8 @@ func (s *Store) Get(ctx context.Context, id session.ID, _ int64) (session.Sessio
 }
 
 // find gives a session that may be seen. The caller holds the shard.
-func (at *shard) find(id session.ID) *record {
-	r := at.byID[id]
+func (s *Store) find(at *shard, id session.ID) *record {
+	r := s.lookup(at, id)
 	if r == nil || r.is(hidden) {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (s *Store) Secrets(ctx context.Context, id session.ID, now int64) (session.
 	}
 	at := s.shard(id)
 	at.mu.RLock()
-	r := at.find(id)
+	r := s.find(at, id)
 	at.mu.RUnlock()
 	if r == nil {
 		return session.Secrets{}, false, nil
@@ -125,7 +125,7 @@ func (s *Store) decide(id session.ID, decide func(session.Session) (session.Sess
 	at := s.shard(id)
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	r := at.find(id)
+	r := s.find(at, id)
 	if r == nil {
 		return session.Session{}, false, nil, nil
 	}
@@ -159,6 +159,9 @@ func (s *Store) decide(id session.ID, decide func(session.Session) (session.Sess
 
 // apply puts a decided change into memory. The caller holds the shard.
 func (s *Store) apply(at *shard, r *record, after session.Session) {
+	if after.Name != r.name() || after.Provider != r.provider() {
+		s.users.rename(r, after)
+	}
 	r.set(after, s.reasons)
 	if r.endedAt != 0 {
 		s.end(at, r)

@@ -11,7 +11,8 @@ import (
 )
 
 // record is a session as memory keeps it: 192 bytes, a size class of Go's allocator, and one string. What many sessions
-// have in common is interned. Everything but row is guarded by the lock of the record's shard.
+// have in common is interned. Everything but id, row and realm is guarded by the lock of the record's shard; next and prev by that
+// of its user's stripe, and text by both: who writes it has both locks.
 type record struct {
 	id       session.ID
 	key      session.Thumbprint
@@ -108,11 +109,8 @@ func (r *record) session(reasons []wire.Reason) session.Session {
 	}
 }
 
-// set takes over everything that may change. s must be valid.
+// set takes over everything that may change but name and provider. s must be valid.
 func (r *record) set(s session.Session, reasons []wire.Reason) {
-	if s.Name != r.name() || s.Provider != r.provider() {
-		r.setText(s)
-	}
 	if r.settings == (unique.Handle[policy.Settings]{}) || r.settings.Value() != s.State.Settings {
 		r.settings = unique.Make(s.State.Settings)
 	}

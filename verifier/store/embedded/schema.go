@@ -58,9 +58,9 @@ CREATE TABLE last_ends (
 	PRIMARY KEY (environment, issuer, subject)
 ) STRICT, WITHOUT ROWID;`
 
-// connect opens a pool of at most one connection. A commit is durable when it returns: in WAL mode synchronous=FULL syncs the
-// log at every commit, one sync where a rollback journal needs three. What is deleted is overwritten, because ID tokens
-// are among it.
+// connect opens a pool of at most one connection. In WAL mode synchronous=FULL syncs the log at every commit, so a commit is
+// durable when it returns. A small one writes 4.8 KB and takes 0.3 ms here; with a rollback journal, in any of its modes, 17 KB
+// and 0.7 to 1.7 ms, because journal, file and folder are synced. What is deleted is overwritten: ID tokens are among it.
 func connect(path string, more ...string) (*sql.DB, error) {
 	query := url.Values{"_pragma": append([]string{"busy_timeout(2000)", "synchronous(FULL)", "secure_delete(ON)"}, more...)}
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: "mode=rw&" + query.Encode()}

@@ -55,10 +55,9 @@ type Store struct {
 // shard is a part of the sessions under one lock.
 type shard struct {
 	mu     sync.RWMutex
-	byID   map[session.ID]*record
+	byID   table
 	living dueHeap // by first deadline
 	ended  dueHeap // by end
-	_      [24]byte
 }
 
 var _ session.Store = (*Store)(nil)
@@ -84,7 +83,7 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	}
 	s := &Store{path: real, reasons: wire.Reasons(), seed: maphash.MakeSeed(), users: newUsers()}
 	for i := range s.shards {
-		s.shards[i].byID = map[session.ID]*record{}
+		s.shards[i].byID.hash = func(r *record) uint64 { return s.hash(r.id) }
 	}
 	if err := s.open(ctx, every, logger); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -184,6 +183,21 @@ func (s *Store) failed() error {
 	return nil
 }
 
-func (s *Store) shard(id session.ID) *shard {
-	return &s.shards[maphash.Bytes(s.seed, id[:])%uint64(len(s.shards))]
+func (s *Store) hash(id session.ID) uint64 { return maphash.Bytes(s.seed, id[:]) }
+
+func (s *Store) shard(id session.ID) *shard { return &s.shards[s.hash(id)%uint64(len(s.shards))] }
+
+// lookup gives the record of an ID, even a hidden one. The caller holds the shard.
+func (s *Store) lookup(at *shard, id session.ID) *record {
+	return at.byID.get(s.hash(id), func(r *record) bool { return r.id == id })
+}
+
+// insert adds a record whose ID is free. The caller holds the shard.
+func (s *Store) insert(at *shard, r *record) {
+	at.byID.put(s.hash(r.id), r, func(*record) bool { return false })
+}
+
+// drop removes a record. The caller holds the shard.
+func (s *Store) drop(at *shard, r *record) {
+	at.byID.remove(s.hash(r.id), func(other *record) bool { return other == r })
 }

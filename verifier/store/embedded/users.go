@@ -15,8 +15,8 @@ type users struct {
 
 type stripe struct {
 	mu    sync.RWMutex
-	first map[uint64]*record // by hash: the head of a list that may hold another user's sessions too
-	marks map[mark]int64     // the last end of every user who ever had one; never dropped (B1)
+	first table          // by user: one of the user's sessions, from which the others hang
+	marks map[mark]int64 // the last end of every user who ever had one; never dropped (B1)
 }
 
 // mark stands for a user in 128 bits under two random keys, a third of what the names take. Two users of one mark would
@@ -26,7 +26,7 @@ type mark [2]uint64
 func newUsers() *users {
 	u := &users{seed: maphash.MakeSeed(), second: maphash.MakeSeed()}
 	for i := range u.stripes {
-		u.stripes[i].first = map[uint64]*record{}
+		u.stripes[i].first.hash = func(r *record) uint64 { return maphash.Comparable(u.seed, r.user()) }
 		u.stripes[i].marks = map[mark]int64{}
 	}
 	return u
@@ -39,31 +39,49 @@ func (u *users) locate(user session.User) (*stripe, uint64) {
 
 // add indexes a record that is not in the index.
 func (u *users) add(r *record) {
-	at, hash := u.locate(r.user())
+	of := r.user()
+	at, hash := u.locate(of)
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	if head := at.first[hash]; head != nil {
-		r.next, head.prev = head, r
+	match := func(other *record) bool { return other.belongsTo(of) }
+	if head := at.first.get(hash, match); head != nil { // the newest goes second, so that the table need not change
+		r.prev, r.next = head, head.next
+		if head.next != nil {
+			head.next.prev = r
+		}
+		head.next = r
+		return
 	}
-	at.first[hash] = r
+	at.first.put(hash, r, match)
 }
 
 func (u *users) remove(r *record) {
-	at, hash := u.locate(r.user())
+	of := r.user()
+	at, hash := u.locate(of)
 	at.mu.Lock()
 	defer at.mu.Unlock()
+	match := func(other *record) bool { return other == r }
 	switch {
 	case r.prev != nil:
 		r.prev.next = r.next
 	case r.next != nil:
-		at.first[hash] = r.next
+		at.first.put(hash, r.next, match)
 	default:
-		delete(at.first, hash)
+		at.first.remove(hash, match)
 	}
 	if r.next != nil {
 		r.next.prev = r.prev
 	}
 	r.next, r.prev = nil, nil
+}
+
+// rename gives a record another name and provider session ID. The caller holds its shard. The index reads a record's user
+// out of the same string under its own lock alone.
+func (u *users) rename(r *record, s session.Session) {
+	at, _ := u.locate(s.User)
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	r.setText(s)
 }
 
 // of gives a user's records and last end. The caller locks each record's shard to read it, and finds those that are
@@ -72,7 +90,7 @@ func (u *users) of(user session.User) (records []*record, lastEnd int64) {
 	at, hash := u.locate(user)
 	at.mu.RLock()
 	defer at.mu.RUnlock()
-	for r := at.first[hash]; r != nil; r = r.next {
+	for r := at.first.get(hash, func(r *record) bool { return r.belongsTo(user) }); r != nil; r = r.next {
 		records = append(records, r)
 	}
 	return records, at.marks[mark{hash, maphash.Comparable(u.second, user)}]

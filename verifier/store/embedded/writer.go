@@ -272,7 +272,7 @@ func (w *writer) fail(taken *batch, written []*record, failure *FileError) {
 			at := w.store.shard(failed.record.id)
 			at.mu.Lock()
 			failed.record.flags |= gone
-			delete(at.byID, failed.record.id)
+			w.store.drop(at, failed.record)
 			at.mu.Unlock()
 			failed = op{kind: removal, record: failed.record}
 		}

@@ -22,6 +22,7 @@ const callers = 64
 // Bench measures a store that holds many sessions, each of a user of its own, beside what the same costs with nothing around it:
 //
 //	bytes/session, open-s/million   memory while they live and time to open; one run each, so use -benchtime 1x
+//	cpu-ns/update                   activity of every session once, in no order of the disk's, and all of it written
 //	cpu-ns/op                       processor time of the whole process, its writer and the garbage collector included
 func Bench(b *testing.B, open OpenIn) {
 	ctx, dir := context.Background(), b.TempDir()
@@ -72,12 +73,38 @@ func Bench(b *testing.B, open OpenIn) {
 	b.Run("UpdateActivity", func(b *testing.B) {
 		parallel(b, callers, func(i uint64) error {
 			at := start + int64(i/uint64(n))%minute + 1
-			_, _, err := store.Update(ctx, id(i%uint64(n)), at, func(s session.Session) (session.Session, error) {
-				s.Seq++
-				return stepping(deadline.Report{At: at}, at)(s), nil
-			})
+			_, _, err := store.Update(ctx, id(i%uint64(n)), at, stepped(deadline.Report{At: at}, at))
 			return err
 		})
+	})
+	b.Run("UpdateActivityOfAllAndClose", func(b *testing.B) {
+		var used time.Duration
+		for round := range b.N {
+			before := cpu()
+			at := start + minute + int64(round) + 1
+			var numbers atomic.Uint64
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					for i := numbers.Add(1) - 1; i < uint64(n); i = numbers.Add(1) - 1 {
+						i := i * scatter % uint64(n)
+						if _, _, err := store.Update(ctx, id(i), at, stepped(deadline.Report{At: at}, at)); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+			if err := store.Close(); err != nil {
+				b.Fatal(err)
+			}
+			used += cpu() - before
+			b.StopTimer()
+			store = open(b, dir)
+			b.StartTimer()
+		}
+		b.ReportMetric(float64(used.Nanoseconds())/float64(b.N)/float64(n), "cpu-ns/update")
 	})
 	var next atomic.Uint64
 	next.Store(uint64(n))
@@ -91,9 +118,7 @@ func Bench(b *testing.B, open OpenIn) {
 		first := next.Add(uint64(b.N)) - uint64(b.N)
 		populate(b, store, first, b.N)
 		parallel(b, callers, func(i uint64) error {
-			_, _, err := store.Update(ctx, id(first+i), start+1, func(s session.Session) (session.Session, error) {
-				return stepping(deadline.End{Reason: wire.SignedOut}, start+1)(s), nil
-			})
+			_, _, err := store.Update(ctx, id(first+i), start+1, stepped(deadline.End{Reason: wire.SignedOut}, start+1))
 			return err
 		})
 	})
@@ -105,6 +130,18 @@ func Bench(b *testing.B, open OpenIn) {
 		}
 	})
 }
+
+// stepped is a heartbeat, or what else happens to a session.
+func stepped(event deadline.Event, now int64) func(session.Session) (session.Session, error) {
+	step := stepping(event, now)
+	return func(s session.Session) (session.Session, error) {
+		s.Seq++
+		return step(s), nil
+	}
+}
+
+// scatter is a prime, so that counting in steps of it reaches every session once.
+const scatter = 999_999_937
 
 // parallel measures op, which gets another number each time.
 func parallel(b *testing.B, goroutines int, op func(uint64) error) {
