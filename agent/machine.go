@@ -132,7 +132,7 @@ func (m *Machine) SignedOut(at Moment, to string) Orders {
 
 // Refused takes the verifier's refusal.
 func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
-	m.sending, m.failures = false, 0
+	m.sending = false
 	switch refusal.Error {
 	case wire.UseNonce, wire.Replayed:
 		if m.known && refusal.SID != m.sid {
@@ -144,6 +144,7 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 		m.takeNonce(at, refusal.Nonce)
 		m.retries++
 		if m.retries <= maxRetries {
+			m.failures = 0
 			m.dueNow(at)
 			break
 		}
