@@ -49,6 +49,33 @@ func TestA14_TwoTabsShareOneSession(t *testing.T) {
 	})
 }
 
+// A14, P2: work in one tab counts for the others: none of them warns, whether it is seen, hidden or was frozen for long.
+func TestA14_WorkInOneTabCountsForAll(t *testing.T) {
+	s := newScene(t, only(), idle)
+	p := s.signIn("laptop", 0, lan)
+	seen, hidden, frozen := p.secondTab(), p.secondTab(), p.secondTab()
+	hidden.tab.Hide()
+	frozen.tab.Hide()
+	frozen.tab.Freeze()
+	for range 40 {
+		p.works(time.Minute)
+		p.sees(thePage)
+		seen.sees(thePage)
+		hidden.sees(thePage)
+	}
+	s.must(hidden.tab.Show())
+	hidden.sees(thePage)
+	s.must(frozen.tab.Show()) // it has heard nothing for 40 minutes, so it asks before it shows anything
+	if got := frozen.tab.Screen(); got == thePage {
+		t.Error("the thawed tab shows its page before it has asked")
+	}
+	s.pass(time.Second)
+	frozen.sees(thePage)
+	if ok, why := p.admitted(); !ok {
+		t.Errorf("refused: %s", why)
+	}
+}
+
 // A14, B4: a sign-out in one tab covers the other at its next heartbeat at the latest.
 func TestA14_B4_SignOutCoversTheOtherTab(t *testing.T) {
 	s := newScene(t, only(), idle)
@@ -65,7 +92,7 @@ func TestA14_B4_SignOutCoversTheOtherTab(t *testing.T) {
 	other.sees(signedOut)
 }
 
-// B3, P6: another browser of the same user has a session of its own; the end of one by time is not the other's.
+// B4: signing out in one browser ends the user's session in the other one, too.
 func TestB4_SignOutEndsTheOtherBrowserToo(t *testing.T) {
 	s := newScene(t, only(), idle)
 	p := s.signIn("laptop", 0, lan)

@@ -181,3 +181,27 @@ func TestA1_AnAgentThatAlwaysClaimsActivityGainsWhatAPressedKeyDoes(t *testing.T
 		t.Errorf("pressing a key: ended after %s for %s; lying: after %s for %s", presses, why, lies, whyLies)
 	}
 }
+
+// P5: a heartbeat that the network holds back for minutes does not pass for fresh: activity counts from when it was.
+func TestP5_HeldBackHeartbeatIsNotFresh(t *testing.T) {
+	seeds(t, 3, func(t *testing.T, seed uint64) {
+		s := newScene(t, seed, idle)
+		p := s.signIn("laptop", 17*time.Minute, lan)
+		p.works(3 * time.Minute)
+		p.acts()
+		acted := s.world.Now()
+		p.browser.Network.MinLatency, p.browser.Network.MaxLatency = 3*time.Minute, 3*time.Minute
+		s.pass(70 * time.Second) // one is due each minute
+		before := len(p.beats())
+		s.must(s.world.Sleep(p.browser, 30*time.Minute)) // so that no later heartbeat overtakes it
+		if late := p.beats()[before:]; len(late) == 0 || late[0].Status != http.StatusOK {
+			t.Fatalf("seed %d: no heartbeat came late and was accepted: %v", seed, late)
+		}
+		s.sweep()
+		ended := s.site.events(audit.Ended)
+		if len(ended) != 1 || ended[0].Reason != wire.Inactivity {
+			t.Fatalf("seed %d: the audit has the ends %+v", seed, ended)
+		}
+		within(t, "the end after the last activity", time.UnixMilli(ended[0].At).Sub(acted), 15*time.Minute, time.Second)
+	})
+}

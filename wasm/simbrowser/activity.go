@@ -51,7 +51,7 @@ var countedKinds = map[string]bool{
 }
 
 func (a *activity) take(in input) error {
-	if !countedKinds[in.kind] {
+	if !countedKinds[in.kind] || !in.trusted {
 		return nil
 	}
 	if in.kind == "pointermove" {
@@ -63,9 +63,6 @@ func (a *activity) take(in input) error {
 		if first {
 			return nil
 		}
-	}
-	if !in.trusted {
-		return nil
 	}
 	now := a.page.stamp()
 	a.object.Define("wall", host.Number(now.wall)).Define("mono", host.Number(now.mono))
