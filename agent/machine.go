@@ -19,8 +19,9 @@ type Moment struct {
 
 // Request is a request that the machine wants sent. The machine has at most one under way.
 type Request struct {
-	SignOut bool // sign-out instead of heartbeat
-	Nonce   string
+	SignOut bool   // sign-out instead of heartbeat
+	Key     string // the thumbprint of the key to prove with
+	Nonce   string // empty: no proof yet, ask for what it takes
 	Beat    proof.Heartbeat
 }
 
@@ -29,8 +30,9 @@ type Orders struct {
 	Send   *Request
 	Show   *warning.View  // nil: no dialog
 	Cover  *warning.Cover // nil: no cover
-	Leave  string         // go to this address
-	SignIn bool           // go to the sign-in page, and back here afterwards
+	Leave  string         // go to this address; said once
+	SignIn bool           // go to the sign-in page, and back here afterwards; said once
+	Anew   bool           // with SignIn: for a new session although this one lives (A2)
 	Wake   int64          // milliseconds until the machine wants to be woken
 	Ends   int64          // milliseconds until the first deadline that the verifier confirmed; 0: none known
 }
@@ -39,6 +41,7 @@ type Orders struct {
 // nothing; its first order is to ask the verifier.
 type Machine struct {
 	sid     string
+	key     string // thumbprint
 	seq     uint64
 	nonce   string
 	nonceAt activity.Stamp
@@ -63,7 +66,7 @@ type Machine struct {
 	staying   bool // the user chose to stay and the verifier has not confirmed it
 	stayedAt  activity.Stamp
 	leaving   bool             // the user chose to sign out
-	dismissed bool             // the session warning was dismissed (A2)
+	dismissed deadline.Instant // the session end whose warning was dismissed (A2)
 	reminded  deadline.Instant // the session end whose last-minute warning has been shown
 
 	over   *warning.Cover // final: nothing but leaving the page changes it
@@ -77,6 +80,8 @@ const (
 	firstBackoff  = 1_000
 	lateBackoff   = 5_000 // the longest wait between attempts while something is at stake
 	tick          = 1_000 // while a countdown shows
+	// staleAfter is longer than any request takes: the machine slept while the answer was under way.
+	staleAfter = 20_000
 )
 
 // Wake looks at the time and the activity.
@@ -92,7 +97,7 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 		m.leaving = true
 		m.dueNow(at)
 	case warning.Dismiss:
-		m.dismissed = true
+		m.dismissed = m.state.SessionEnds()
 	case warning.Retry:
 		m.dueNow(at)
 	case warning.SignInAgain:
@@ -104,18 +109,26 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 // Answered takes the verifier's reply to a heartbeat. Nothing but this moves a deadline.
 func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 	m.sending, m.failures, m.retries = false, 0, 0
+	m.seq = max(m.seq, reply.Seq)
+	m.takeNonce(at, reply.Nonce)
+	if at.Now.Since(m.sentAt) > staleAfter && reply.Phase != wire.Ended {
+		// It says how things stood before the sleep, and halving the round trip would hide the sleep (A13). Ask again.
+		m.dueNow(at)
+		return m.orders(at)
+	}
 	m.anchor = at.Now
 	// The verifier read its clock between sending and now; the middle is wrong by at most half the round trip.
 	m.anchored = reply.Now + at.Now.Since(m.sentAt)/2
 	m.known = true
 	m.state = stateOf(reply)
-	m.seq = max(m.seq, reply.Seq)
-	m.takeNonce(at, reply.Nonce)
 	m.interval = reply.Interval
 	if m.sentStay {
 		m.staying = false
 	}
 	m.waitFrom, m.wait = at.Now, m.interval
+	if m.staying || m.leaving {
+		m.dueNow(at) // chosen while this answer was under way
+	}
 	if reply.Phase == wire.Ended {
 		m.end(warning.Ended(reply.Reason))
 	}
@@ -140,9 +153,11 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 			m.end(warning.NoSession())
 			break
 		}
-		m.sid, m.seq = refusal.SID, max(m.seq, refusal.Seq)
+		if refusal.Error == wire.UseNonce || refusal.Seq < m.seq {
+			m.retries++ // otherwise another tab was faster, which happens as often as there are tabs
+		}
+		m.sid, m.key, m.seq = refusal.SID, refusal.Key, max(m.seq, refusal.Seq)
 		m.takeNonce(at, refusal.Nonce)
-		m.retries++
 		if m.retries <= maxRetries {
 			m.failures = 0
 			m.dueNow(at)
@@ -166,13 +181,19 @@ func (m *Machine) Unreachable(at Moment) Orders {
 	return m.orders(at)
 }
 
-// NoKey says that this browser has no key to prove anything with.
+// NoKey says that this browser does not have the session's key.
 func (m *Machine) NoKey(at Moment) Orders {
 	m.end(warning.NoSession())
 	return m.orders(at)
 }
 
 func (m *Machine) end(cover warning.Cover) { m.over = &cover }
+
+// Over reports whether nothing more can come of this page's session.
+func (m *Machine) Over() bool { return m.over != nil }
+
+// Proved reports whether the verifier has taken a proof of this page and the session lives.
+func (m *Machine) Proved() bool { return m.known && m.over == nil }
 
 func (m *Machine) dueNow(at Moment) { m.waitFrom, m.wait = at.Now, 0 }
 

@@ -314,8 +314,8 @@ func TestB4_SignOutCoversAtOnceAndIsRepeated(t *testing.T) {
 	expect(t, d, "cover: You may still be signed in")
 	v.down = false
 	d.Pass(6 * second)
-	if v.state.Reason != wire.SignedOut || d.Orders.Leave != "/signed-out" {
-		t.Errorf("ended for %q, leaving to %q", v.state.Reason, d.Orders.Leave)
+	if v.state.Reason != wire.SignedOut || d.Left != "/signed-out" {
+		t.Errorf("ended for %q, leaving to %q", v.state.Reason, d.Left)
 	}
 }
 
@@ -349,7 +349,98 @@ func TestAnotherSessionInThisBrowserCoversThePage(t *testing.T) {
 		t.Error("nothing to see: the first session never got a heartbeat through")
 	}
 	d.Choose(warning.SignInAgain)
-	if !d.Orders.SignIn {
+	if d.Left != "sign-in" {
 		t.Error("choosing to sign in does not lead there")
+	}
+}
+
+// A4 B4: a choice made while a heartbeat is under way is sent right after it.
+func TestChoiceWhileAHeartbeatIsUnderWayGoesOutAtOnce(t *testing.T) {
+	v, d := begin(times)
+	d.Latency = 400
+	d.Pass(13*minute + 10*second)
+	expect(t, d, inactivity)
+	sent := d.Sent
+	for d.Sent == sent {
+		d.Pass(50)
+	}
+	d.Choose(warning.Stay)
+	d.Pass(3 * second)
+	expect(t, d, page)
+
+	v, d = begin(times)
+	d.Latency = 400
+	sent = d.Sent
+	for d.Sent == sent {
+		d.Pass(50)
+	}
+	d.Choose(warning.SignOut)
+	d.Pass(3 * second)
+	if v.state.Reason != wire.SignedOut {
+		t.Errorf("three seconds after the choice the session is %q", v.state.Reason)
+	}
+}
+
+// A13: an answer that was under way when the machine fell asleep says how things stood before.
+func TestA13_AnswerFromBeforeTheSleepIsNotTakenAsCurrent(t *testing.T) {
+	v, d := begin(times)
+	d.Act()
+	d.Latency = 400
+	sent := d.Sent
+	for d.Sent == sent {
+		d.Pass(50)
+	}
+	d.Pass(500) // the verifier has answered; the answer is on its way back
+	d.Sleep(20 * minute)
+	d.Pass(2 * second)
+	expect(t, d, signedOut)
+	if v.state.Reason != wire.Inactivity {
+		t.Errorf("ended for %q", v.state.Reason)
+	}
+}
+
+// P2: whoever has been active all along sees no warning, although only the latest activity is known and it may lie past the
+// instant of the warning when the timer comes late.
+func TestP2_ActiveUserSeesNoWarningWhenATimerIsLate(t *testing.T) {
+	_, d := begin(times)
+	for d.Now < start+12*minute+2*second {
+		d.Pass(100)
+	}
+	for d.Now < start+13*minute+10 {
+		d.Act()
+		d.Pass(5)
+	}
+	d.Act()
+	d.Wake()
+	expect(t, d, page)
+}
+
+// A lasting refusal is asked about ever less often.
+func TestRefusalsBackOff(t *testing.T) {
+	_, d := begin(times)
+	d.Verifier = func(agent.Request, int64) (wire.Reply, error) {
+		return wire.Reply{}, &agent.Refused{Refusal: wire.Refusal{Error: wire.Unavailable}}
+	}
+	sent := d.Sent
+	d.Pass(10 * minute)
+	if d.Sent-sent > 20 {
+		t.Errorf("%d requests in ten minutes of refusals", d.Sent-sent)
+	}
+}
+
+// D5: an ended page that was told to leave and stays, stays covered.
+func TestD5_EndedPageStaysCovered(t *testing.T) {
+	_, d := begin(times)
+	d.Pass(15*minute + second)
+	expect(t, d, signedOut)
+	d.Choose(warning.SignInAgain)
+	if d.Left != "sign-in" {
+		t.Error("choosing to sign in does not lead there")
+	}
+	for range 20 {
+		d.Act()
+		d.Wake()
+		d.Pass(minute)
+		expect(t, d, signedOut)
 	}
 }

@@ -12,13 +12,19 @@ import (
 
 func length(millis int64) time.Duration { return time.Duration(millis) * time.Millisecond }
 
-// orders decides everything anew from the state and the moment, so that a late, lost or doubled wake changes nothing.
+// orders decides everything anew from the state and the moment, so that a late, lost or doubled wake changes nothing. Only going
+// elsewhere is said once: a page that stays all the same, because the person refused to leave or came back, stays guarded.
 func (m *Machine) orders(at Moment) Orders {
+	out := m.decide(at)
+	out.Leave, out.SignIn, out.Anew = m.leave, m.signIn, m.signIn && m.over == nil
+	m.leave, m.signIn = "", false
+	return out
+}
+
+func (m *Machine) decide(at Moment) Orders {
 	switch {
 	case m.over != nil:
-		return Orders{Cover: m.over, Leave: m.leave, SignIn: m.signIn, Wake: idleWake}
-	case m.signIn:
-		return Orders{SignIn: true, Wake: idleWake}
+		return Orders{Cover: m.over, Wake: idleWake}
 	case !m.known:
 		return m.beforeFirstAnswer(at)
 	}
@@ -53,6 +59,9 @@ func (m *Machine) orders(at Moment) Orders {
 			m.waitFrom, m.wait = at.Now, max(until-leadTime, 0)
 		}
 	}
+	if m.failures > 0 && m.state.Phase(now) != wire.Active {
+		m.wait = min(m.wait, lateBackoff)
+	}
 	out.Send = m.request(at)
 	out.Wake = m.wakeIn(at, local, now, out.Show != nil)
 	return out
@@ -60,7 +69,7 @@ func (m *Machine) orders(at Moment) Orders {
 
 const (
 	idleWake = 60_000
-	leadTime = 1_000 // how long before its warning the verifier is told of newer activity
+	leadTime = 1_000 // how long before a warning the page looks for activity, and tells the verifier of it
 )
 
 func (m *Machine) beforeFirstAnswer(at Moment) Orders {
@@ -97,9 +106,9 @@ func (m *Machine) view(local deadline.State, now deadline.Instant) *warning.View
 		return &view
 	case wire.WarnSession:
 		if warning.InLastMinute(local, now) && m.reminded != local.SessionEnds() {
-			m.reminded, m.dismissed = local.SessionEnds(), false
+			m.reminded, m.dismissed = local.SessionEnds(), 0
 		}
-		if m.dismissed {
+		if m.dismissed == local.SessionEnds() {
 			return nil
 		}
 		view := warning.Session(local, now, in)
@@ -124,7 +133,7 @@ func (m *Machine) request(at Moment) *Request {
 	if m.staying {
 		beat.Idle = at.Now.Since(m.stayedAt)
 	}
-	return &Request{SignOut: m.leaving, Nonce: m.nonce, Beat: beat}
+	return &Request{SignOut: m.leaving, Key: m.key, Nonce: m.nonce, Beat: beat}
 }
 
 // idle is how long ago the last activity was that counts. A page that has seen none claims none: repeating what the verifier
@@ -147,8 +156,13 @@ func (m *Machine) wakeIn(at Moment, local deadline.State, now deadline.Instant, 
 			wake = min(wake, next-now)
 		}
 	}
-	if ends := local.SessionEnds(); m.dismissed && ends-now > warning.LastMinute {
+	if ends := local.SessionEnds(); m.dismissed == ends && ends-now > warning.LastMinute {
 		wake = min(wake, ends-now-warning.LastMinute)
+	}
+	if warns := local.InactivityWarns(); warns-leadTime > now {
+		// Look once more before: of all activity since the last look only the latest is known, and that may lie past the
+		// warning although the user has been active all along.
+		wake = min(wake, warns-leadTime-now)
 	}
 	if counting {
 		ends, _ := local.Ends()

@@ -27,8 +27,9 @@ type Page interface {
 	Leave(url string)
 	// Here is the address to come back to: path, query and fragment.
 	Here() string
-	// SignInAddress is the address of the page that signs the person in anew and then goes on to returnTo.
-	SignInAddress(returnTo string) string
+	// SignInAddress is the address of the page that signs the person in and then goes on to returnTo. That page resumes a
+	// living session of the browser, unless anew asks for another one.
+	SignInAddress(returnTo string, anew bool) string
 }
 
 // Screen shows the dialog and the cover. Every call replaces what the last one of the same kind showed.
@@ -39,16 +40,17 @@ type Screen interface {
 	Uncover()
 }
 
-// ErrNoKey is returned by Keys.Load when this browser has no key.
-var ErrNoKey = errors.New("no key in this browser")
+// ErrNoKey is returned by Keys.Find when this browser does not have the key.
+var ErrNoKey = errors.New("no such key in this browser")
 
-// Keys makes and keeps the session's key pair. The private key never leaves it.
+// Keys makes and keeps key pairs. No private key ever leaves it.
 type Keys interface {
-	// Make replaces the key by a new one and keeps it for later pages.
+	// Make makes a key and keeps it for later pages, beside the last few: a sign-in that was only begun must not cost the
+	// living session its key.
 	Make(ctx context.Context) (proof.Key, error)
-	// Load finds the kept key, or fails with ErrNoKey.
-	Load(ctx context.Context) (proof.Key, error)
-	// Sign signs with the key last made or loaded: ES256, 64 bytes (RFC 7518 section 3.4).
+	// Find finds the kept key with a thumbprint (RFC 7638, base64url), or fails with ErrNoKey.
+	Find(ctx context.Context, thumbprint string) (proof.Key, error)
+	// Sign signs with the key last made or found: ES256, 64 bytes (RFC 7518 section 3.4).
 	Sign(ctx context.Context, signingInput string) ([]byte, error)
 	// ID is a fresh unguessable jti (RFC 9449 section 4.2).
 	ID() string

@@ -13,24 +13,61 @@ import (
 // requestTimeout bounds one request, so that a connection that hangs counts as unreachable.
 const requestTimeout = 15 * time.Second
 
-// answer is what came back for a request: exactly one field besides asked is set.
+// answer is what came back for a request: exactly one field is set.
 type answer struct {
 	reply   *wire.Reply
 	left    *wire.Redirect
 	refused *Refused
-	err     error
+	err     error // no sound answer
+	keys    error // the keys failed; ErrNoKey when there is none
 }
 
-// Guard watches over the page until ctx ends or the page is left. It returns nil when it ordered the page to leave; a browser
-// without a key is covered. It returns the error of ctx or of the keys otherwise; the caller must then cover the page (D5).
+// errand is what the agent runs for on a page.
+type errand struct {
+	first   func(*Machine, Moment) Orders // the machine's first input
+	back    func() string                 // where to go after signing in
+	arrived func(*Machine) string         // where to go next, or empty to stay
+}
+
+func staying(*Machine) string { return "" }
+
+// Guard watches over the page until ctx ends. A browser without the session's key is covered. It returns the error of ctx or
+// of the keys; the caller must then cover the page (D5).
 func Guard(ctx context.Context, ports Ports) error {
-	return run(ctx, ports, ports.Page.Here, (*Machine).Wake)
+	return run(ctx, ports, errand{first: (*Machine).Wake, back: ports.Page.Here, arrived: staying})
 }
 
-// run gives the machine its inputs and carries out its orders. back is where to go after signing in again, first the first input.
-func run(ctx context.Context, ports Ports, back func() string, first func(*Machine, Moment) Orders) error {
+// SignOut signs out, covering the page meanwhile, and goes where the verifier says (B4). It returns as Guard does.
+func SignOut(ctx context.Context, ports Ports) error {
+	return run(ctx, ports, errand{
+		first:   func(m *Machine, at Moment) Orders { return m.Choose(at, warning.SignOut) },
+		back:    func() string { return "/" },
+		arrived: staying,
+	})
+}
+
+// Resume proves the key, so that the browser gets a fresh cookie, and goes back to returnTo (D4). A session that cannot be
+// proved or has ended leads to the sign-in. It returns as Guard does.
+func Resume(ctx context.Context, ports Ports, returnTo string) error {
+	return run(ctx, ports, errand{
+		first: (*Machine).Wake,
+		back:  func() string { return returnTo },
+		arrived: func(m *Machine) string {
+			switch {
+			case m.Over():
+				return ports.Page.SignInAddress(returnTo, true)
+			case m.Proved():
+				return returnTo
+			}
+			return ""
+		},
+	})
+}
+
+// run gives the machine its inputs and carries out its orders. It goes on after it told the page to leave, because the page
+// may stay all the same.
+func run(ctx context.Context, ports Ports, task errand) error {
 	var machine Machine
-	key, err := ports.Keys.Load(ctx)
 	answers := make(chan answer, 1)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -38,27 +75,18 @@ func run(ctx context.Context, ports Ports, back func() string, first func(*Machi
 	look := func() Moment {
 		return Moment{Now: ports.Clock.Now(), Activity: ports.Page.LastActivity()}
 	}
-	var orders Orders
-	switch {
-	case errors.Is(err, ErrNoKey):
-		orders = machine.NoKey(look())
-	case err != nil:
-		return err
-	default:
-		orders = first(&machine, look())
-	}
-	for {
+	for orders := task.first(&machine, look()); ; {
 		carryOut(ports, orders)
-		switch {
+		switch next := task.arrived(&machine); {
+		case next != "":
+			ports.Page.Leave(next)
 		case orders.SignIn:
-			ports.Page.Leave(ports.Page.SignInAddress(back()))
-			return nil
+			ports.Page.Leave(ports.Page.SignInAddress(task.back(), orders.Anew))
 		case orders.Leave != "":
 			ports.Page.Leave(orders.Leave)
-			return nil
 		}
 		if orders.Send != nil {
-			go func(request Request) { answers <- send(ctx, ports, key, request) }(*orders.Send)
+			go func(request Request) { answers <- send(ctx, ports, request) }(*orders.Send)
 		}
 		timer.Reset(time.Duration(orders.Wake) * time.Millisecond)
 
@@ -72,6 +100,9 @@ func run(ctx context.Context, ports Ports, back func() string, first func(*Machi
 		case choice := <-ports.Choices:
 			orders = machine.Choose(look(), choice)
 		case a := <-answers:
+			if a.keys != nil && !errors.Is(a.keys, ErrNoKey) {
+				return a.keys
+			}
 			orders = machine.take(look(), a)
 		}
 	}
@@ -100,13 +131,15 @@ func (m *Machine) take(at Moment, a answer) Orders {
 		return m.SignedOut(at, a.left.Location)
 	case a.refused != nil:
 		return m.Refused(at, a.refused.Refusal)
+	case a.keys != nil:
+		return m.NoKey(at)
 	}
 	return m.Unreachable(at)
 }
 
 // send carries out one request. A request without a nonce carries no proof: the verifier refuses it with the nonce, the
 // session and its sequence number (RFC 9449 section 9).
-func send(ctx context.Context, ports Ports, key proof.Key, request Request) answer {
+func send(ctx context.Context, ports Ports, request Request) answer {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	endpoint := EndpointHeartbeat
@@ -115,9 +148,11 @@ func send(ctx context.Context, ports Ports, key proof.Key, request Request) answ
 	}
 	token := ""
 	if request.Nonce != "" {
-		var err error
-		token, err = makeProof(ctx, ports, key, endpoint, request.Nonce, &request.Beat)
+		key, err := ports.Keys.Find(ctx, request.Key)
 		if err != nil {
+			return answer{keys: err}
+		}
+		if token, err = makeProof(ctx, ports, key, endpoint, request.Nonce, &request.Beat); err != nil {
 			return answer{err: err}
 		}
 	}
@@ -153,63 +188,4 @@ func makeProof(ctx context.Context, ports Ports, key proof.Key, endpoint, nonce 
 		return "", err
 	}
 	return proof.Join(input, signature)
-}
-
-// SignIn makes a new key, proves it to the verifier and goes on to the identity provider (B3). It returns nil when it ordered
-// the page to leave.
-func SignIn(ctx context.Context, ports Ports, nonce, returnTo string) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	key, err := ports.Keys.Make(ctx)
-	if err != nil {
-		return err
-	}
-	for range maxRetries {
-		token, err := makeProof(ctx, ports, key, EndpointSignIn, nonce, nil)
-		if err != nil {
-			return err
-		}
-		to, err := ports.Verifier.SignIn(ctx, token, returnTo)
-		var refused *Refused
-		if errors.As(err, &refused) && refused.Refusal.Error == wire.UseNonce && refused.Nonce != "" {
-			nonce = refused.Nonce
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		ports.Page.Leave(to.Location)
-		return nil
-	}
-	return errors.New("the verifier kept asking for another nonce")
-}
-
-// Resume proves the key once, so that the browser gets a fresh cookie, and goes back to returnTo (D4). A session that
-// cannot be proved or has ended leads to the sign-in. An error means that the verifier could not be asked.
-func Resume(ctx context.Context, ports Ports, returnTo string) error {
-	key, err := ports.Keys.Load(ctx)
-	if err != nil && !errors.Is(err, ErrNoKey) {
-		return err
-	}
-	var machine Machine
-	look := func() Moment { return Moment{Now: ports.Clock.Now()} }
-	for orders := machine.Wake(look()); err == nil && orders.Send != nil; {
-		a := send(ctx, ports, key, *orders.Send)
-		if a.err != nil {
-			return a.err
-		}
-		orders = machine.take(look(), a)
-		if a.reply != nil && a.reply.Phase != wire.Ended {
-			ports.Page.Leave(returnTo)
-			return nil
-		}
-	}
-	ports.Page.Leave(ports.Page.SignInAddress(returnTo))
-	return nil
-}
-
-// SignOut signs out, covering the page meanwhile, and goes where the verifier says (B4). Its results are those of Guard.
-func SignOut(ctx context.Context, ports Ports) error {
-	start := func() string { return "/" }
-	return run(ctx, ports, start, func(m *Machine, at Moment) Orders { return m.Choose(at, warning.SignOut) })
 }

@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/curfew-project/curfew/agent"
 	"github.com/curfew-project/curfew/agent/browser/dialog"
@@ -51,20 +50,8 @@ func start(ctx context.Context, port *page.Port) error {
 	case page.Resume:
 		return agent.Resume(ctx, ports, port.ReturnTo)
 	}
-	for {
-		if err := agent.Guard(ctx, ports); err != nil {
-			return err
-		}
-		// The page was told to leave. It may still stay: the person refuses to, or comes back through the history.
-		select {
-		case <-port.Wakes:
-		case <-time.After(comeBack):
-		}
-	}
+	return agent.Guard(ctx, ports)
 }
-
-// comeBack is how long a page that was told to leave goes unguarded when it stays without being touched.
-const comeBack = 5 * time.Second
 
 func code(err error) string {
 	switch {

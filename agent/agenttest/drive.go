@@ -28,6 +28,7 @@ type Drive struct {
 
 	Acted  activity.Stamp // the last human activity
 	Orders agent.Orders   // what is on the screen now
+	Left   string         // the last address the page was told to leave for; "sign-in" for the sign-in page
 	Wakes  int            // how often the machine was woken by its own timer
 	Sent   int            // requests
 
@@ -116,6 +117,11 @@ func (d *Drive) answer() {
 
 func (d *Drive) take(orders agent.Orders) {
 	d.Orders = orders
+	if orders.SignIn {
+		d.Left = "sign-in"
+	} else if orders.Leave != "" {
+		d.Left = orders.Leave
+	}
 	d.wakeAt = d.Mono + max(orders.Wake, 1)
 	if orders.Send != nil {
 		d.Sent++

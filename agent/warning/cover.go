@@ -25,6 +25,14 @@ func SignedOutHere() Cover {
 	return Cover{Title: english.notSignedOutTitle, Body: english.notSignedOutBody, Button: Button{english.retry, SignOut}}
 }
 
+// SigningIn is shown while the sign-in begins once more.
+func SigningIn() Cover { return Cover{Title: english.signingInTitle} }
+
+// SignInUnavailable is shown when the sign-in cannot begin because a service cannot be reached.
+func SignInUnavailable() Cover {
+	return Cover{Title: english.signInUnavailableTitle, Body: english.signInUnavailableBody, Button: Button{english.retry, Retry}}
+}
+
 // NoSession is shown when the page has no session that this browser can prove.
 func NoSession() Cover {
 	return Cover{Title: english.noSessionTitle, Body: english.noSessionBody, Button: Button{english.signIn, SignInAgain}}

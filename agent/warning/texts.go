@@ -19,6 +19,9 @@ type texts struct {
 	notSignedOutTitle                 string
 	notSignedOutBody                  string
 	noSessionTitle, noSessionBody     string
+	signingInTitle                    string
+	signInUnavailableTitle            string
+	signInUnavailableBody             string
 }
 
 var english = texts{
@@ -43,6 +46,10 @@ var english = texts{
 	notSignedOutBody:  "We could not reach the service to sign you out. Try again, or close the browser.",
 	noSessionTitle:    "Please sign in",
 	noSessionBody:     "There is no open session in this browser for this page.",
+	signingInTitle:    "Signing you in…",
+
+	signInUnavailableTitle: "We cannot sign you in right now",
+	signInUnavailableBody:  "The sign-in service cannot be reached. Please try again in a minute.",
 }
 
 // ended is the title and the body of the cover for each reason.

@@ -67,6 +67,7 @@ type Refusal struct {
 	Now     int64  `json:"now,omitempty"`
 	Nonce   string `json:"nonce,omitempty"`   // with UseNonce, the value of DPoP-Nonce
 	SID     string `json:"sid,omitempty"`     // the session that the cookie names, so that a page that just loaded learns it
+	Key     string `json:"key,omitempty"`     // with UseNonce and Replayed, the thumbprint of that session's key (RFC 7638)
 	Seq     uint64 `json:"seq,omitempty"`     // the last accepted sequence number of that session
 	SignIn  string `json:"sign_in,omitempty"` // where a browser goes that has no session
 	Resume  string `json:"resume,omitempty"`  // with StaleCookie

@@ -43,6 +43,9 @@ func ParseID(text string) (ID, error) {
 // Thumbprint is the SHA-256 thumbprint of a public key (RFC 7638).
 type Thumbprint [sha256.Size]byte
 
+// String is the thumbprint in unpadded base64url, 43 characters.
+func (t Thumbprint) String() string { return base64.RawURLEncoding.EncodeToString(t[:]) }
+
 // User is who a session belongs to: a subject is only unique at its issuer (OpenID Connect Core section 2), and sessions of
 // one environment never touch those of another.
 type User struct {

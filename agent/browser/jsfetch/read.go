@@ -128,6 +128,7 @@ func readRefusal(answer safejs.Value) (wire.Refusal, error) {
 		Now:     r.optionalInteger("now"),
 		Nonce:   r.optionalText("nonce", maxText),
 		SID:     r.optionalText("sid", maxText),
+		Key:     r.optionalText("key", maxText),
 		Seq:     uint64(r.optionalInteger("seq")),
 		SignIn:  r.optionalText("sign_in", maxAddress),
 		Resume:  r.optionalText("resume", maxAddress),

@@ -184,18 +184,22 @@ func (p *Port) Here() string {
 	return here
 }
 
-// SignInAddress is the address of the page that signs the person in anew and then goes on to returnTo.
-func (p *Port) SignInAddress(returnTo string) string {
+// SignInAddress is the address of the page that signs the person in and then goes on to returnTo.
+func (p *Port) SignInAddress(returnTo string, anew bool) string {
+	address := p.Prefix + "sign-in?"
+	if anew {
+		address += "again=1&"
+	}
 	encode, err := jsvalue.Object(safejs.Global(), "encodeURIComponent")
 	if err == nil {
 		var encoded safejs.Value
 		if encoded, err = encode.Invoke(returnTo); err == nil {
 			if text, err := encoded.String(); err == nil {
-				return p.Prefix + "sign-in?again=1&return_to=" + text
+				return address + "return_to=" + text
 			}
 		}
 	}
-	return p.Prefix + "sign-in?again=1"
+	return address
 }
 
 // Fail covers the page for good and explains the error to the person and on the console (D5).

@@ -40,14 +40,25 @@ func Get(ctx context.Context, name string) (safejs.Value, error) {
 	return value, err
 }
 
-// Put keeps a value under a name and replaces what was there. It returns when the browser has committed it. Its errors are
-// ErrUnavailable and those of ctx.
-func Put(ctx context.Context, name string, value safejs.Value) error {
+// Update replaces the value kept under a name by what change makes of it, in one transaction. It returns when the browser has
+// committed it. Its errors are ErrUnavailable, that of change, and those of ctx.
+func Update(ctx context.Context, name string, change func(safejs.Value) (safejs.Value, error)) error {
 	return with(ctx, "readwrite", func(ctx context.Context, transaction, store safejs.Value) error {
+		request, err := store.Call("get", name)
+		if err != nil {
+			return err
+		}
+		value, err := result(ctx, request)
+		if err != nil {
+			return err
+		}
+		if value, err = change(value); err != nil {
+			return err
+		}
 		if _, err := store.Call("put", value, name); err != nil {
 			return err
 		}
-		_, err := jsvalue.Settle(ctx, func(resolve, reject safejs.Func) error {
+		_, err = jsvalue.Settle(ctx, func(resolve, reject safejs.Func) error {
 			return errors.Join(transaction.Set("oncomplete", resolve), transaction.Set("onabort", reject))
 		})
 		return because(err, transaction)

@@ -27,6 +27,8 @@ type Keys struct {
 	name    string
 	crypto  safejs.Value
 	subtle  safejs.Value
+	inUse   string // the thumbprint of key
+	key     proof.Key
 	private safejs.Value
 }
 
@@ -47,7 +49,10 @@ func New(prefix string) (*Keys, error) {
 // coordinate is the length of a P-256 coordinate in unpadded base64url (RFC 7518 section 6.2.1.2).
 const coordinate = 43
 
-// Make makes a key pair and keeps it in place of the last one.
+// kept is how many keys stay: the living session's, those of sign-ins that were begun and not ended, and the last session's.
+const kept = 4
+
+// Make makes a key pair and keeps it beside the last few.
 func (k *Keys) Make(ctx context.Context) (proof.Key, error) {
 	pair, err := k.call(ctx, "generateKey", map[string]any{"name": "ECDSA", "namedCurve": "P-256"}, false, []any{"sign"})
 	if err != nil {
@@ -69,42 +74,117 @@ func (k *Keys) Make(ctx context.Context) (proof.Key, error) {
 	if err != nil {
 		return proof.Key{}, err
 	}
-	record, err := safejs.ValueOf(map[string]any{"x": key.X, "y": key.Y})
+	thumbprint, err := k.thumbprint(ctx, key)
+	if err != nil {
+		return proof.Key{}, err
+	}
+	record, err := safejs.ValueOf(map[string]any{"thumbprint": thumbprint, "x": key.X, "y": key.Y})
 	if err != nil {
 		return proof.Key{}, err
 	}
 	if err := record.Set("private", private); err != nil {
 		return proof.Key{}, err
 	}
-	if err := storage.Put(ctx, k.name, record); err != nil {
+	err = storage.Update(ctx, k.name, func(records safejs.Value) (safejs.Value, error) { return appended(records, record) })
+	if err != nil {
 		return proof.Key{}, err
 	}
-	k.private = private
+	k.use(thumbprint, key, private)
 	return key, nil
 }
 
-// Load finds the key that Make kept. A record that is not what Make keeps is no key.
-func (k *Keys) Load(ctx context.Context) (proof.Key, error) {
-	record, err := storage.Get(ctx, k.name)
+// appended is a new array of the last of the records and one more. What is no array counts as empty.
+func appended(records, record safejs.Value) (safejs.Value, error) {
+	all := []any{}
+	if n, err := records.Length(); err == nil && records.Type() == safejs.TypeObject {
+		for i := max(n-kept+1, 0); i < n; i++ {
+			one, err := records.Index(i)
+			if err != nil {
+				return one, err
+			}
+			all = append(all, one)
+		}
+	}
+	return safejs.ValueOf(append(all, record))
+}
+
+// Find finds a key that Make kept. A record that is not what Make keeps is no key.
+func (k *Keys) Find(ctx context.Context, thumbprint string) (proof.Key, error) {
+	if key, ok := k.current(thumbprint); ok {
+		return key, nil
+	}
+	records, err := storage.Get(ctx, k.name)
 	if err != nil {
 		return proof.Key{}, err
 	}
-	if record.Type() != safejs.TypeObject {
-		return proof.Key{}, agent.ErrNoKey
+	n := 0
+	if records.Type() == safejs.TypeObject {
+		if n, err = records.Length(); err != nil {
+			return proof.Key{}, fmt.Errorf("%w: %w", agent.ErrNoKey, err)
+		}
 	}
+	for i := range min(n, kept) {
+		record, err := records.Index(i)
+		if err != nil {
+			return proof.Key{}, err
+		}
+		if name, err := jsvalue.Text(record, "thumbprint", coordinate); err != nil || name != thumbprint {
+			continue
+		}
+		key, private, err := read(record)
+		if err != nil {
+			return proof.Key{}, fmt.Errorf("%w: %w", agent.ErrNoKey, err)
+		}
+		k.use(thumbprint, key, private)
+		return key, nil
+	}
+	return proof.Key{}, agent.ErrNoKey
+}
+
+func read(record safejs.Value) (proof.Key, safejs.Value, error) {
 	key, err := coordinates(record)
 	if err != nil {
-		return proof.Key{}, fmt.Errorf("%w: %w", agent.ErrNoKey, err)
+		return proof.Key{}, safejs.Value{}, err
 	}
 	private, err := jsvalue.Object(record, "private")
 	if err != nil {
-		return proof.Key{}, fmt.Errorf("%w: %w", agent.ErrNoKey, err)
+		return proof.Key{}, safejs.Value{}, err
 	}
 	if extractable, err := jsvalue.Bool(private, "extractable"); err != nil || extractable {
-		return proof.Key{}, fmt.Errorf("%w: the stored one can be copied", agent.ErrNoKey)
+		return proof.Key{}, safejs.Value{}, errors.New("the stored key can be copied")
 	}
+	return key, private, nil
+}
+
+func (k *Keys) use(thumbprint string, key proof.Key, private safejs.Value) {
+	k.inUse = thumbprint
+	k.key = key
 	k.private = private
-	return key, nil
+}
+
+func (k *Keys) current(thumbprint string) (proof.Key, bool) {
+	return k.key, k.inUse != "" && k.inUse == thumbprint
+}
+
+// thumbprint is the key's SHA-256 thumbprint (RFC 7638) in base64url. The browser hashes, so that no hash is in the page.
+func (k *Keys) thumbprint(ctx context.Context, key proof.Key) (string, error) {
+	input, err := bytesOf([]byte(proof.ThumbprintInput(key)))
+	if err != nil {
+		return "", err
+	}
+	buffer, err := k.call(ctx, "digest", "SHA-256", input)
+	if err != nil {
+		return "", err
+	}
+	view, err := newBytes(buffer)
+	if err != nil {
+		return "", err
+	}
+	var sum [32]byte
+	if n, err := safejs.CopyBytesToGo(sum[:], view); err != nil || n != len(sum) {
+		return "", fmt.Errorf("digest of %d bytes: %w", n, err)
+	}
+	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
 }
 
 func coordinates(from safejs.Value) (proof.Key, error) {

@@ -1,0 +1,57 @@
+package agent
+
+import (
+	"context"
+	"errors"
+
+	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/proof"
+	"github.com/curfew-project/curfew/shared/wire"
+)
+
+// SignIn makes a new key, proves it to the verifier and goes on to the identity provider (B3). While the verifier or the provider
+// cannot be reached it says so and lets the person try again. It returns nil when it ordered the page to leave, and otherwise
+// what the caller must cover the page for.
+func SignIn(ctx context.Context, ports Ports, nonce, returnTo string) error {
+	key, err := ports.Keys.Make(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		to, err := proveKey(ctx, ports, key, nonce, returnTo)
+		if err == nil {
+			ports.Page.Leave(to.Location)
+			return nil
+		}
+		var refused *Refused
+		if errors.As(err, &refused) && refused.Refusal.Error != wire.ProviderFailed && refused.Refusal.Error != wire.Unavailable {
+			return err
+		}
+		ports.Screen.Cover(warning.SignInUnavailable())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ports.Choices:
+			ports.Screen.Cover(warning.SigningIn())
+		}
+	}
+}
+
+// proveKey sends the proof of a key, with another nonce as often as the verifier asks for one.
+func proveKey(ctx context.Context, ports Ports, key proof.Key, nonce, returnTo string) (wire.Redirect, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	for tries := 0; ; tries++ {
+		token, err := makeProof(ctx, ports, key, EndpointSignIn, nonce, nil)
+		if err != nil {
+			return wire.Redirect{}, err
+		}
+		to, err := ports.Verifier.SignIn(ctx, token, returnTo)
+		var refused *Refused
+		if tries < maxRetries && errors.As(err, &refused) && refused.Refusal.Error == wire.UseNonce && refused.Nonce != "" {
+			nonce = refused.Nonce
+			continue
+		}
+		return to, err
+	}
+}
