@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/session"
@@ -24,8 +25,12 @@ func (e *Engine) Check(ctx context.Context, env settings.Environment, cookie str
 	return s, nil
 }
 
-// Living reports whether a cookie, however old, names a session that lives.
-func (e *Engine) Living(ctx context.Context, env settings.Environment, cookie string) bool {
+// Living reports whether a cookie, however old, names a session that lives. The error is a *Refusal with wire.Unavailable.
+func (e *Engine) Living(ctx context.Context, env settings.Environment, cookie string) (bool, error) {
 	_, _, err := e.find(ctx, env, cookie, e.clock())
-	return err == nil
+	var refused *Refusal
+	if err == nil || errors.As(err, &refused) && refused.Refusal.Error != wire.Unavailable {
+		return err == nil, nil
+	}
+	return false, err
 }

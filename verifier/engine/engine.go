@@ -110,6 +110,9 @@ func ended(s session.Session, now int64) *Refusal {
 func (e *Engine) find(ctx context.Context, env settings.Environment, cookie string, now int64) (session.Session, int64, error) {
 	id, expires, err := e.openCookie(env, cookie)
 	if err != nil {
+		if errors.Is(err, errBadCookie) {
+			e.record(audit.Event{At: now, Kind: audit.Refused, Environment: env.ID, Code: wire.NoSession, Detail: err.Error()})
+		}
 		return session.Session{}, 0, refuse(wire.NoSession, err.Error())
 	}
 	s, ok, err := e.store.Get(ctx, id, now)
@@ -127,7 +130,7 @@ func (e *Engine) find(ctx context.Context, env settings.Environment, cookie stri
 
 // end ends one session for a reason. It is not an error when the session has ended already; the first reason stays.
 func (e *Engine) end(ctx context.Context, s session.Session, reason wire.Reason, now int64) (session.Session, error) {
-	next, ok, err := e.store.Update(ctx, s.ID, now, func(s session.Session) (session.Session, error) {
+	next, ok, err := e.store.Update(context.WithoutCancel(ctx), s.ID, now, func(s session.Session) (session.Session, error) {
 		s.State = deadline.Step(s.State, deadline.End{Reason: reason}, now)
 		return s, nil
 	})
@@ -141,6 +144,11 @@ func (e *Engine) end(ctx context.Context, s session.Session, reason wire.Reason,
 	}
 	e.recordEnd(next)
 	return next, nil
+}
+
+// RecordRefusal records a refusal that came before any session was known, such as a sign-in that failed.
+func (e *Engine) RecordRefusal(env settings.Environment, code wire.Code, detail string) {
+	e.record(audit.Event{At: e.clock(), Kind: audit.Refused, Environment: env.ID, Code: code, Detail: detail})
 }
 
 func (e *Engine) recordEnd(s session.Session) {

@@ -223,7 +223,7 @@ func TestReplayIsToldTheLastSeq(t *testing.T) {
 
 func (b *browser) signOut() error {
 	b.w.t.Helper()
-	_, secrets, err := b.w.SignOut(context.Background(), b.env, engine.Request{
+	secrets, err := b.w.SignOut(context.Background(), b.env, engine.Request{
 		Cookie: b.cookie, Proofs: []string{b.token("sign-out", b.beat(0))}, Method: "POST", URL: b.url("sign-out"),
 	})
 	if err == nil && secrets.IDToken != amara.IDToken {
@@ -335,7 +335,7 @@ func TestP4_ConcurrentHeartbeatsCannotUndoASignOut(t *testing.T) {
 			})
 		}
 		all.Go(func() {
-			if _, _, err := w.SignOut(context.Background(), clinic, out); err != nil {
+			if _, err := w.SignOut(context.Background(), clinic, out); err != nil {
 				t.Errorf("sign-out: %v", err)
 			}
 		})

@@ -33,7 +33,8 @@ func (e *Engine) Heartbeat(ctx context.Context, env settings.Environment, r Requ
 	}
 	beat := proved.Claims.Heartbeat
 	var before session.Session
-	s, ok, err := e.store.Update(ctx, known.ID, now, func(s session.Session) (session.Session, error) {
+	// A client that goes away must not leave an ending half done and unrecorded.
+	s, ok, err := e.store.Update(context.WithoutCancel(ctx), known.ID, now, func(s session.Session) (session.Session, error) {
 		before = s
 		if beat.Seq <= s.Seq {
 			return s, errReplayed
@@ -50,7 +51,7 @@ func (e *Engine) Heartbeat(ctx context.Context, env settings.Environment, r Requ
 		return wire.Reply{}, "", ended(s, now)
 	case errors.Is(err, errReplayed):
 		e.recordRefusal(env, before, now, wire.Replayed, "")
-		return wire.Reply{}, "", e.again(env, before, now, wire.Replayed)
+		return wire.Reply{}, "", e.again(before, now, wire.Replayed)
 	case err != nil:
 		return wire.Reply{}, "", unavailable(err)
 	case !ok:
@@ -77,13 +78,19 @@ func eventOf(beat *proof.Heartbeat, issued, now int64) deadline.Event {
 
 // prove finds the session that the cookie names and verifies that the request was made with its key.
 func (e *Engine) prove(ctx context.Context, env settings.Environment, r Request, now int64) (session.Session, proofcheck.Proof, error) {
-	none := proofcheck.Proof{}
 	s, _, err := e.find(ctx, env, r.Cookie, now)
 	if err != nil {
-		return s, none, err
+		return s, proofcheck.Proof{}, err
 	}
+	p, err := e.proofFor(env, s, r, now)
+	return s, p, err
+}
+
+// proofFor verifies that a request was made with a session's key.
+func (e *Engine) proofFor(env settings.Environment, s session.Session, r Request, now int64) (proofcheck.Proof, error) {
+	none := proofcheck.Proof{}
 	if len(r.Proofs) == 0 {
-		return s, none, e.again(env, s, now, wire.UseNonce)
+		return none, e.again(s, now, wire.UseNonce)
 	}
 	p, err := proofcheck.Check(r.Proofs, proofcheck.Expect{
 		Method: r.Method, URL: r.URL, Heartbeat: true,
@@ -92,29 +99,29 @@ func (e *Engine) prove(ctx context.Context, env settings.Environment, r Request,
 	if err != nil {
 		refusal := proofRefusal(err)
 		if refusal.Refusal.Error == wire.UseNonce {
-			return s, none, e.again(env, s, now, wire.UseNonce)
+			return none, e.again(s, now, wire.UseNonce)
 		}
 		e.recordRefusal(env, s, now, refusal.Refusal.Error, refusal.Message)
-		return s, none, refusal
+		return none, refusal
 	}
 	if !sameKey(p.Thumbprint, s.Key) {
 		// It does not end the session: that would be a way to sign others out.
 		e.recordRefusal(env, s, now, wire.WrongKey, "")
-		return s, none, refuse(wire.WrongKey, "the proof was made with another key")
+		return none, refuse(wire.WrongKey, "the proof was made with another key")
 	}
 	if p.Claims.Heartbeat.SID != s.ID.String() {
 		e.recordRefusal(env, s, now, wire.InvalidProof, "sid is not the cookie's session")
-		return s, none, refuse(wire.InvalidProof, "sid is not the cookie's session")
+		return none, refuse(wire.InvalidProof, "sid is not the cookie's session")
 	}
-	return s, p, nil
+	return p, nil
 }
 
 func scope(s session.Session) string { return s.ID.String() }
 
 // again asks for the proof once more and says all that it takes: the nonce, the session and its last sequence number.
-func (e *Engine) again(env settings.Environment, s session.Session, now int64, code wire.Code) *Refusal {
+func (e *Engine) again(s session.Session, now int64, code wire.Code) *Refusal {
 	return &Refusal{wire.Refusal{
-		Error: code, Now: now, Nonce: e.nonces.Issue(scope(s), now), SID: s.ID.String(), Seq: s.Seq,
+		Error: code, Now: now, Nonce: e.nonces.Issue(scope(s), now), SID: s.ID.String(), Key: s.Key.String(), Seq: s.Seq,
 	}}
 }
 
@@ -140,13 +147,14 @@ func wireSettings(s policy.Settings) wire.Settings {
 // recordProgress records what people did or were told: an extension, and a warning that became due since the last reply, which
 // is when the proof's nonce was issued.
 func (e *Engine) recordProgress(before, after session.Session, stayed bool, last, now int64) {
-	event := audit.Event{At: now, Environment: after.User.Environment, Session: after.ID.String(), Subject: after.User.Subject}
+	tell := func(kind audit.Kind, detail string) {
+		e.record(audit.Event{At: now, Kind: kind, Environment: after.User.Environment, Session: after.ID.String(),
+			Subject: after.User.Subject, Detail: detail})
+	}
 	if warning := before.State.Warning(now); warning != wire.WarnNone && before.State.Warning(last) != warning {
-		event.Kind, event.Detail = audit.Warned, string(warning)
-		e.record(event)
+		tell(audit.Warned, string(warning))
 	}
 	if stayed && after.State.Active > before.State.Active {
-		event.Kind, event.Detail = audit.Extended, ""
-		e.record(event)
+		tell(audit.Extended, "")
 	}
 }

@@ -70,6 +70,8 @@ func (e *Engine) NeedsCredentials(env settings.Environment, cookie string) bool 
 // or otherwise: then the identity must be of a later sign-in with credentials, or Begin fails with ErrCredentials (B1).
 // If replaced is a cookie of a living session, as when the user signs in again before the end (A2), that one ends.
 func (e *Engine) Begin(ctx context.Context, env settings.Environment, who Identity, key session.Thumbprint, replaced string) (session.Session, string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finish)
+	defer cancel()
 	now := e.clock()
 	user := session.User{Environment: env.ID, Issuer: who.Issuer, Subject: who.Subject}
 	refused := func(detail string) (session.Session, string, error) {
@@ -80,10 +82,14 @@ func (e *Engine) Begin(ctx context.Context, env settings.Environment, who Identi
 	if err != nil {
 		return session.Session{}, "", unavailable(err)
 	}
-	if last != 0 && who.AuthTime*1000 <= last {
-		return refused("auth_time is not later than the end of the user's last session")
-	}
+	// This browser's last session counts whoever had it: credentials were asked for.
 	old, _, err := e.find(ctx, env, replaced, now)
+	if at, _ := old.State.Ends(); err != nil && old.User != (session.User{}) {
+		last = max(last, at)
+	}
+	if last != 0 && who.AuthTime*1000 <= last {
+		return refused("auth_time is not later than the end of the last session")
+	}
 	if err == nil && old.User == user && who.AuthTime <= old.AuthTime {
 		return refused("auth_time is not later than that of the session to be replaced")
 	}
@@ -99,6 +105,16 @@ func (e *Engine) Begin(ctx context.Context, env settings.Environment, who Identi
 	}
 	if err := e.store.Create(ctx, s, session.Secrets{IDToken: who.IDToken}, now); err != nil {
 		return session.Session{}, "", unavailable(err)
+	}
+	// A sign-out of the user may have come between the first look and now. Now that the session can be seen, it counts.
+	if last, err = e.store.LastEnd(ctx, user, now); err != nil || last != 0 && who.AuthTime*1000 <= last {
+		if _, endErr := e.end(ctx, s, wire.SignedOut, e.clock()); endErr != nil {
+			return session.Session{}, "", endErr
+		}
+		if err != nil {
+			return session.Session{}, "", unavailable(err)
+		}
+		return refused("a session of the user ended during the sign-in")
 	}
 	e.record(audit.Event{At: now, Kind: audit.SignIn, Environment: env.ID, Session: id.String(), Subject: who.Subject})
 	if replace {

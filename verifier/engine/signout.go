@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/shared/wire"
@@ -10,53 +11,82 @@ import (
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
+// finish bounds work that goes on although its client is gone.
+const finish = 10 * time.Second
+
 // SignOut ends the session that the proof is made for, and every other session of its user in the environment (B4). It
 // takes the proof of a heartbeat, made for the sign-out address, so that a copied cookie cannot sign anybody out. It
-// returns what the provider's end-session address wants to know.
-func (e *Engine) SignOut(ctx context.Context, env settings.Environment, r Request) (session.Session, session.Secrets, error) {
+// returns what the provider's end-session address wants to know. A client that goes away does not stop it halfway, and one
+// whose answer was lost can repeat it.
+func (e *Engine) SignOut(ctx context.Context, env settings.Environment, r Request) (session.Secrets, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finish)
+	defer cancel()
 	now := e.clock()
-	none, secrets := session.Session{}, session.Secrets{}
-	known, proved, err := e.prove(ctx, env, r, now)
-	if err != nil {
-		return none, secrets, err
+	s, _, err := e.find(ctx, env, r.Cookie, now)
+	if err != nil && s.State.Reason != wire.SignedOut {
+		return session.Secrets{}, err
 	}
+	proved, err := e.proofFor(env, s, r, now)
+	if err != nil {
+		return session.Secrets{}, err
+	}
+	if proved.Claims.Heartbeat.Seq <= s.Seq {
+		e.recordRefusal(env, s, now, wire.Replayed, "")
+		return session.Secrets{}, e.again(s, now, wire.Replayed)
+	}
+	// The others first: as long as this session lives, the page can ask again when something fails.
+	if err := e.endOthers(ctx, s, now); err != nil {
+		return session.Secrets{}, err
+	}
+	if s.State.EndedAt == 0 {
+		if err := e.signOutHere(ctx, env, s, proved.Claims.Heartbeat.Seq, now); err != nil {
+			return session.Secrets{}, err
+		}
+	}
+	secrets, _, err := e.store.Secrets(ctx, s.ID, now)
+	if err != nil {
+		secrets = session.Secrets{} // the provider is asked without a hint
+	}
+	return secrets, nil
+}
+
+func (e *Engine) signOutHere(ctx context.Context, env settings.Environment, known session.Session, seq uint64, now int64) error {
 	s, ok, err := e.store.Update(ctx, known.ID, now, func(s session.Session) (session.Session, error) {
-		if proved.Claims.Heartbeat.Seq <= s.Seq {
+		if seq <= s.Seq {
 			return s, errReplayed
 		}
-		s.Seq = proved.Claims.Heartbeat.Seq
+		s.Seq = seq
 		s.State = deadline.Step(s.State, deadline.End{Reason: wire.SignedOut}, now)
 		return s, nil
 	})
 	switch {
 	case errors.Is(err, session.ErrEnded):
-		return none, secrets, ended(s, now)
+		return ended(s, now)
 	case errors.Is(err, errReplayed):
 		e.recordRefusal(env, known, now, wire.Replayed, "")
-		return none, secrets, e.again(env, known, now, wire.Replayed)
+		return e.again(known, now, wire.Replayed)
 	case err != nil:
-		return none, secrets, unavailable(err)
+		return unavailable(err)
 	case !ok:
-		return none, secrets, refuse(wire.NoSession, "nobody knows this session any more")
+		return refuse(wire.NoSession, "nobody knows this session any more")
 	}
 	e.recordEnd(s)
-	if err := e.endOthers(ctx, s, now); err != nil {
-		return none, secrets, err
-	}
-	secrets, _, err = e.store.Secrets(ctx, s.ID, now)
-	if err != nil {
-		secrets = session.Secrets{} // the provider is asked without a hint
-	}
-	return s, secrets, nil
+	return nil
 }
 
+// endOthers ends the user's other sessions that began before this one was signed out, so that repeating an old sign-out does not
+// touch what came after it.
 func (e *Engine) endOthers(ctx context.Context, s session.Session, now int64) error {
+	until := now
+	if s.State.EndedAt != 0 {
+		until = s.State.EndedAt
+	}
 	all, err := e.store.ByUser(ctx, s.User, now)
 	if err != nil {
 		return unavailable(err)
 	}
 	for _, other := range all {
-		if other.ID == s.ID || other.State.Ended(now) {
+		if other.ID == s.ID || other.State.Began > until || other.State.Ended(now) {
 			continue
 		}
 		if _, err := e.end(ctx, other, wire.SignedOutElsewhere, now); err != nil {

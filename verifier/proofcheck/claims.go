@@ -25,6 +25,7 @@ type claims struct {
 const (
 	maxJTI  = 256
 	maxTime = 1 << 53 // seconds; beyond it a float64 is not exact
+	maxSeq  = 1 << 53 // beyond it the page could not read its own number back
 )
 
 // judge checks the claims (steps 3, 8, 9 and 11 but for the nonce's age).
@@ -48,6 +49,9 @@ func (c *claims) judge(want Expect) (proof.Claims, error) {
 	}
 	if c.SID == "" || c.Seq == nil || c.Idle == nil || c.Age == nil {
 		return none, invalid("step 3: heartbeat without sid, seq, idle or age")
+	}
+	if *c.Seq > maxSeq {
+		return none, invalid("seq is %d; allowed: 0 to %d", *c.Seq, int64(maxSeq))
 	}
 	// Nobody can have been active in the future.
 	if *c.Idle < 0 || *c.Idle > wire.MaxIdle || *c.Age < 0 || *c.Age > wire.MaxIdle {

@@ -1,0 +1,136 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/audit"
+	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/session"
+)
+
+// hooked is the store with something that happens just before an operation.
+type hooked struct {
+	session.Store
+	create func()
+	byUser func() error
+}
+
+func (h hooked) Create(ctx context.Context, s session.Session, secrets session.Secrets, now int64) error {
+	if h.create != nil {
+		h.create()
+	}
+	return h.Store.Create(ctx, s, secrets, now)
+}
+
+func (h hooked) ByUser(ctx context.Context, user session.User, now int64) ([]session.Session, error) {
+	if h.byUser != nil {
+		if err := h.byUser(); err != nil {
+			return nil, err
+		}
+	}
+	return h.Store.ByUser(ctx, user, now)
+}
+
+func (b *browser) signOutRequest() engine.Request {
+	return engine.Request{Cookie: b.cookie, Proofs: []string{b.token("sign-out", b.beat(0))}, Method: "POST", URL: b.url("sign-out")}
+}
+
+// B4: a page that is closed while it signs out has signed out, everywhere, and the audit says so.
+func TestB4_SignOutIsFinishedWhenItsClientGoesAway(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.signedIn(clinic), w.signedIn(clinic)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := w.SignOut(ctx, clinic, first.signOutRequest()); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]*browser{"here": first, "elsewhere": second} {
+		if r := w.refusal(b.check()); r.Error != wire.SessionEnded {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	if n := len(w.recorded(audit.Ended)); n != 2 {
+		t.Errorf("%d endings recorded, want 2", n)
+	}
+}
+
+// B4: what fails can be repeated, and an answer that was lost too; a repetition does not touch what came later.
+func TestB4_SignOutCanBeRepeated(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.signedIn(clinic), w.signedIn(clinic)
+	broken := errors.New("no answer")
+	failing := w.over(hooked{Store: w.store, byUser: func() error { return broken }})
+	if _, err := failing.SignOut(context.Background(), clinic, first.signOutRequest()); w.refusal(err).Error != wire.Unavailable {
+		t.Fatalf("with a failing store: %v", err)
+	}
+	if err := first.check(); err != nil {
+		t.Fatalf("a failed sign-out cannot be repeated: %v", err)
+	}
+	w.pass(oneSecond)
+	for try := range 2 {
+		secrets, err := w.SignOut(context.Background(), clinic, first.signOutRequest())
+		if err != nil || secrets.IDToken != amara.IDToken {
+			t.Fatalf("try %d: %q, %v", try+1, secrets.IDToken, err)
+		}
+	}
+	if r := w.refusal(second.check()); r.Reason != wire.SignedOutElsewhere {
+		t.Errorf("elsewhere: %+v", r)
+	}
+	w.pass(2 * oneSecond)
+	later := w.browser(clinic)
+	who := amara
+	who.AuthTime = w.now / 1000
+	later.signIn(who)
+	if _, err := w.SignOut(context.Background(), clinic, first.signOutRequest()); err != nil {
+		t.Fatal(err)
+	}
+	if err := later.check(); err != nil {
+		t.Errorf("repeating an old sign-out ended a later session: %v", err)
+	}
+}
+
+const oneSecond = second
+
+// P4 B1: a sign-in with the provider's old word, racing a sign-out of the same user, does not survive it.
+func TestP4_SignInRacingASignOut(t *testing.T) {
+	w := newWorld(t)
+	leaving, arriving := w.signedIn(clinic), w.browser(clinic)
+	racing := w.over(hooked{Store: w.store, create: func() {
+		if _, err := w.SignOut(context.Background(), clinic, leaving.signOutRequest()); err != nil {
+			t.Error(err)
+		}
+	}})
+	_, cookie, err := racing.Begin(context.Background(), clinic, amara, arriving.thumbprint(), "")
+	if !errors.Is(err, engine.ErrCredentials) || cookie != "" {
+		t.Errorf("the sign-in succeeded: %v", err)
+	}
+	user := session.User{Environment: clinic.ID, Issuer: amara.Issuer, Subject: amara.Subject}
+	all, err := w.store.ByUser(context.Background(), user, w.now)
+	w.must(err)
+	for _, s := range all {
+		if !s.State.Ended(w.now) {
+			t.Errorf("session %s lives", s.ID)
+		}
+	}
+}
+
+// B1: after an end in this browser credentials are asked for, whoever signs in next.
+func TestB1_AnotherUserInTheSameBrowserNeedsCredentialsToo(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn(clinic)
+	w.pass(15 * minute)
+	other := amara
+	other.Subject = "wren"
+	for _, authTime := range []int64{0, amara.AuthTime} {
+		other.AuthTime = authTime
+		if _, _, err := w.Begin(context.Background(), clinic, other, b.thumbprint(), b.cookie); !errors.Is(err, engine.ErrCredentials) {
+			t.Errorf("auth_time %d: %v", authTime, err)
+		}
+	}
+	w.pass(2 * second)
+	other.AuthTime = w.now / 1000
+	b.signIn(other)
+}
