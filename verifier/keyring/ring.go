@@ -40,7 +40,7 @@ type Ring struct {
 
 type key struct {
 	id    [idSize]byte
-	macs  map[Purpose]*sync.Pool // of hash.Hash
+	macs  map[Purpose]*sync.Pool // of *mac
 	seals map[Purpose]cipher.AEAD
 }
 
@@ -63,7 +63,7 @@ func New(secrets ...[]byte) (*Ring, error) {
 		copy(k.id[:], derive(secret, "id", idSize))
 		for _, purpose := range []Purpose{SessionCookie, Nonce, SignInCookie} {
 			macKey := derive(secret, "mac "+string(purpose), sha256.Size)
-			k.macs[purpose] = &sync.Pool{New: func() any { return hmac.New(sha256.New, macKey) }}
+			k.macs[purpose] = &sync.Pool{New: func() any { return &mac{hash: hmac.New(sha256.New, macKey)} }}
 			block, err := aes.NewCipher(derive(secret, "seal "+string(purpose), 32))
 			if err != nil {
 				return nil, err
@@ -87,11 +87,13 @@ func derive(secret []byte, label string, size int) []byte {
 
 // Sign makes a token that carries payload in the clear. The context, such as an environment's ID, is bound but not carried.
 func (r *Ring) Sign(purpose Purpose, context string, payload []byte) string {
-	k := r.keys[0]
+	k := &r.keys[0]
 	raw := make([]byte, 0, idSize+len(payload)+macSize)
 	raw = append(raw, k.id[:]...)
 	raw = append(raw, payload...)
-	raw = k.mac(raw, purpose, context, raw)
+	m := k.macs[purpose].Get().(*mac)
+	raw = append(raw, m.sum(context, raw)...)
+	k.macs[purpose].Put(m)
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
@@ -102,8 +104,10 @@ func (r *Ring) Open(purpose Purpose, context, token string) ([]byte, error) {
 		return nil, err
 	}
 	split := len(raw) - macSize
-	var sum [macSize]byte
-	if !hmac.Equal(k.mac(sum[:0], purpose, context, raw[:split]), raw[split:]) {
+	m := k.macs[purpose].Get().(*mac)
+	own := hmac.Equal(m.sum(context, raw[:split]), raw[split:])
+	k.macs[purpose].Put(m)
+	if !own {
 		return nil, ErrToken
 	}
 	return raw[idSize:split:split], nil
@@ -145,18 +149,22 @@ func (r *Ring) find(token string, overhead int) (*key, []byte, error) {
 	return nil, nil, ErrToken
 }
 
-// mac appends the HMAC-SHA-256 of the context's length, the context and the text.
-func (k *key) mac(to []byte, purpose Purpose, context string, text []byte) []byte {
-	pool := k.macs[purpose]
-	h := pool.Get().(hash.Hash)
-	h.Reset()
-	var buffer [64]byte
-	head := append(buffer[:0], byte(len(context)>>8), byte(len(context)))
-	h.Write(append(head, context...))
-	h.Write(text)
-	to = h.Sum(to)
-	pool.Put(h)
-	return to
+// mac is one HMAC-SHA-256 and the memory that it needs, to be used again and again.
+type mac struct {
+	hash hash.Hash
+	head []byte
+	out  []byte
+}
+
+// sum is the HMAC of the context's length, the context and the text. It is good until the next sum.
+func (m *mac) sum(context string, text []byte) []byte {
+	m.hash.Reset()
+	m.head = append(m.head[:0], byte(len(context)>>8), byte(len(context)))
+	m.head = append(m.head, context...)
+	m.hash.Write(m.head)
+	m.hash.Write(text)
+	m.out = m.hash.Sum(m.out[:0])
+	return m.out
 }
 
 // NewSecret reads a fresh master secret from random.

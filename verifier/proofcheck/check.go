@@ -62,31 +62,18 @@ func Check(header []string, want Expect) (Proof, error) {
 	if len(token) > wire.MaxProof {
 		return Proof{}, &Error{wire.TooLarge, fmt.Sprintf("proof has %d bytes, allowed %d", len(token), wire.MaxProof)}
 	}
-	var c claims
-	var key proof.Key
-	_, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		var public *ecdsa.PublicKey
-		var err error
-		public, key, err = keyOf(t.Header)
-		return public, err
-	})
+	c, key, canonical, err := read(token, want)
 	if err != nil {
-		var own *Error
-		if errors.As(err, &own) {
-			return Proof{}, own
-		}
-		return Proof{}, invalid("steps 2 to 6: %s", reason(err))
+		return Proof{}, err
 	}
 	got, err := c.judge(want)
 	if err != nil {
 		return Proof{}, err
 	}
-	if want.Heartbeat {
+	if want.Heartbeat && !canonical {
 		// Only the agent makes heartbeats, and it makes them in one form. Whatever reads differently elsewhere, such as a
 		// member named twice, is refused with it.
-		if input, err := proof.SigningInput(key, got); err != nil || !strings.HasPrefix(token, input+".") {
-			return Proof{}, invalid("heartbeat is not in canonical form")
-		}
+		return Proof{}, invalid("heartbeat is not in canonical form")
 	}
 	issued, err := want.Nonce(got.Nonce)
 	if err != nil {
@@ -94,6 +81,38 @@ func Check(header []string, want Expect) (Proof, error) {
 	}
 	return Proof{Thumbprint: sha256.Sum256([]byte(proof.ThumbprintInput(key))), Claims: got, Issued: issued}, nil
 }
+
+// read verifies a token's signature and returns what it says, and whether it is a heartbeat in canonical form. One in another
+// form is read too, so that an operator learns what is wrong with it.
+func read(token string, want Expect) (c claims, key proof.Key, canonical bool, err error) {
+	if want.Heartbeat {
+		if c, key, canonical, err = readCanonical(token); canonical {
+			return c, key, true, err
+		}
+	}
+	c, key, err = readAny(token)
+	return c, key, false, err
+}
+
+// readAny reads every sound JWT, in whatever form its JSON is.
+func readAny(token string) (c claims, key proof.Key, err error) {
+	_, err = parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		var public *ecdsa.PublicKey
+		var err error
+		public, key, err = keyOf(t.Header)
+		return public, err
+	})
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		return c, key, own
+	case err != nil:
+		return c, key, unsound(err)
+	}
+	return c, key, nil
+}
+
+func unsound(err error) error { return invalid("steps 2 to 6: %s", reason(err)) }
 
 // reason is golang-jwt's error without the parts of the token that it may quote.
 func reason(err error) string {
@@ -135,26 +154,37 @@ func keyOf(header map[string]any) (*ecdsa.PublicKey, proof.Key, error) {
 	if alg, ok := jwk["alg"]; ok && alg != proof.Algorithm {
 		return nil, proof.Key{}, invalid("step 5: jwk is for another algorithm")
 	}
-	x, errX := coordinate(jwk["x"])
-	y, errY := coordinate(jwk["y"])
-	if err := errors.Join(errX, errY); err != nil {
-		return nil, proof.Key{}, invalid("step 5: jwk has a malformed coordinate")
+	x, okX := jwk["x"].(string)
+	y, okY := jwk["y"].(string)
+	if !okX || !okY {
+		return nil, proof.Key{}, malformedKey()
 	}
-	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...))
-	if err != nil {
-		return nil, proof.Key{}, invalid("step 5: jwk is not a point on the curve")
-	}
-	return public, proof.Key{X: jwk["x"].(string), Y: jwk["y"].(string)}, nil
+	key := proof.Key{X: x, Y: y}
+	public, err := publicKey(key)
+	return public, key, err
 }
 
-// coordinate decodes a coordinate of exactly 32 bytes (RFC 7518 section 6.2.1.2).
-func coordinate(member any) ([]byte, error) {
-	text, _ := member.(string)
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) != 32 {
-		return nil, errors.New("not 32 bytes in base64url")
+func malformedKey() error { return invalid("step 5: jwk has a malformed coordinate") }
+
+func publicKey(key proof.Key) (*ecdsa.PublicKey, error) {
+	var point [1 + 2*coordinateSize]byte
+	point[0] = 4 // uncompressed (SEC 1 section 2.3.3)
+	if !coordinate(point[1:1+coordinateSize], key.X) || !coordinate(point[1+coordinateSize:], key.Y) {
+		return nil, malformedKey()
 	}
-	return raw, nil
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point[:])
+	if err != nil {
+		return nil, invalid("step 5: jwk is not a point on the curve")
+	}
+	return public, nil
+}
+
+const coordinateSize = 32
+
+// coordinate decodes a coordinate of exactly 32 bytes (RFC 7518 section 6.2.1.2).
+func coordinate(into []byte, text string) bool {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return err == nil && copy(into, raw) == coordinateSize && len(raw) == coordinateSize
 }
 
 // sameURL compares htu with the request's address after the normalisation of RFC 3986 section 6.2 that RFC 9449 section 4.3
