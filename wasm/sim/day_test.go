@@ -55,9 +55,9 @@ func TestA1_P2_ADayAtWork(t *testing.T) {
 	p.pass(time.Second)
 	p.sees(session)
 	p.click("Dismiss")
-	p.works(ends.Sub(p.world.Now()) - time.Millisecond)
+	p.works(ends.Sub(p.world.Now()) - time.Second)
 	p.sees(session) // the last minute
-	p.pass(time.Millisecond)
+	p.pass(time.Second)
 	p.refused(string(wire.SessionTimeout))
 	p.pass(time.Second)
 	p.sees(signedOut)

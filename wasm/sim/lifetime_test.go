@@ -105,6 +105,24 @@ func TestA3_A4_WarningStayWarningExpiry(t *testing.T) {
 	})
 }
 
+// A4: a choice made while a heartbeat is under way is sent right after it.
+func TestA4_StayWhileAHeartbeatIsUnderWay(t *testing.T) {
+	seeds(t, 3, func(t *testing.T, seed uint64) {
+		s := newScene(t, seed, idle)
+		p := s.signIn("laptop", 0, lan)
+		s.pass(13*time.Minute + time.Second)
+		p.sees(inactivity)
+		p.browser.Network.MinLatency, p.browser.Network.MaxLatency = 400*time.Millisecond, 400*time.Millisecond
+		for sent := len(p.beats()); len(p.beats()) == sent; {
+			s.pass(50 * time.Millisecond)
+		}
+		p.sees(inactivity)
+		p.click("Stay signed in") // its answer is on the way
+		s.pass(3 * time.Second)
+		p.sees(thePage)
+	})
+}
+
 // A4: signing out from the warning.
 func TestA4_B4_SignOutFromTheWarning(t *testing.T) {
 	s := newScene(t, only(), idle)
@@ -293,6 +311,7 @@ func TestD6_P1_BothEndsAgree(t *testing.T) {
 				s.pass(step)
 			}
 		}
+		p.sees(signedOut) // and not still asking
 		within(t, "the page's end after the verifier's", covered.Sub(refused), 0, time.Second)
 		warning := times.InactivityWarning
 		if reason == wire.SessionTimeout {

@@ -31,6 +31,7 @@ const prefix = "/.curfew/"
 type site struct {
 	env    settings.Environment
 	engine *engine.Engine
+	where  *api.Site
 	api    *api.API
 	dist   *dist.Dist
 	now    func() time.Time
@@ -67,12 +68,12 @@ func newSite(t testing.TB, origin string, times policy.Settings, now func() time
 		t.Fatal(err)
 	}
 	s := &site{env: settings.Environment{ID: "records", Origin: origin, Settings: times}, dist: d, now: now, mux: http.NewServeMux()}
-	s.engine, err = engine.New(engine.Config{Store: store, Ring: ring, Now: now, Random: random, Renewal: engine.MaxRenewal, Record: s.record})
+	s.engine, err = engine.New(engine.Config{Store: store, Ring: ring, Now: now, Random: random, Renewal: policy.MaxCookieRenewal, Record: s.record})
 	if err != nil {
 		t.Fatal(err)
 	}
-	where := api.NewSite(prefix, []settings.Environment{s.env})
-	s.api = api.New(s.engine, where)
+	where := api.NewSite(prefix, []settings.Environment{s.env}, s.engine.RecordRefusal)
+	s.where, s.api = where, api.New(s.engine, where)
 	s.api.Register(s.mux)
 	s.mux.HandleFunc("GET "+prefix+"agent.js", func(w http.ResponseWriter, r *http.Request) { d.ServeLoader(w, r, prefix) })
 	s.mux.HandleFunc("GET "+prefix+d.WasmName(), d.ServeWasm)
@@ -108,7 +109,7 @@ func (s *site) events(kind audit.Kind) []audit.Event {
 
 // page is one of Curfew's own pages: sign-in, resume and sign-out, each with the agent in that mode.
 func (s *site) page(w http.ResponseWriter, r *http.Request) {
-	back, ok := api.ReturnTo(r.URL.Query().Get("return_to"))
+	back, ok := s.where.ReturnTo(r.URL.Query().Get("return_to"))
 	if !ok {
 		api.WriteRefusal(w, wire.Refusal{Error: wire.BadReturnTo})
 		return
@@ -136,7 +137,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request, env settings.Envir
 		api.WriteRefusal(w, api.AsRefusal(err))
 		return
 	}
-	back, ok := api.ReturnTo(r.FormValue("return_to"))
+	back, ok := s.where.ReturnTo(r.FormValue("return_to"))
 	if !ok {
 		api.WriteRefusal(w, wire.Refusal{Error: wire.BadReturnTo})
 		return
@@ -151,7 +152,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request, env settings.Envir
 }
 
 func (s *site) signOut(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	if _, _, err := s.engine.SignOut(r.Context(), env, s.api.Proved(r, env, "sign-out")); err != nil {
+	if _, err := s.engine.SignOut(r.Context(), env, s.api.Proved(r, env, "sign-out")); err != nil {
 		api.WriteRefusal(w, api.AsRefusal(err))
 		return
 	}

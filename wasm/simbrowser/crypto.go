@@ -34,7 +34,7 @@ func keyObject(r *host.Realm, k *cryptoKey) *host.Object {
 	return r.NewObject().SetData(k).Define("type", host.String(kind)).Define("extractable", host.Bool(k.extractable)).Freeze()
 }
 
-// subtle is the part of SubtleCrypto that the agent uses: ECDSA on P-256.
+// subtle is the part of SubtleCrypto that the agent uses: ECDSA on P-256, and SHA-256.
 func (p *page) subtle() *host.Object {
 	promised := func(do func(c host.Call) (host.Value, error)) host.Func {
 		return func(c host.Call) (host.Value, error) {
@@ -54,7 +54,20 @@ func (p *page) subtle() *host.Object {
 	return p.realm.NewObject().
 		DefineFunc("generateKey", promised(p.generateKey)).
 		DefineFunc("exportKey", promised(p.exportKey)).
-		DefineFunc("sign", promised(p.sign))
+		DefineFunc("sign", promised(p.sign)).
+		DefineFunc("digest", promised(p.digest))
+}
+
+func (p *page) digest(c host.Call) (host.Value, error) {
+	if c.Arg(0) != host.String("SHA-256") {
+		return nil, host.Errorf("NotSupportedError", "only SHA-256 is here")
+	}
+	data, err := c.Bytes(1)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	return p.realm.NewArrayBuffer(sum[:]), nil
 }
 
 func (p *page) generateKey(c host.Call) (host.Value, error) {
