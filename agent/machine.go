@@ -126,6 +126,10 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 		m.staying = false
 	}
 	m.waitFrom, m.wait = at.Now, m.interval
+	if ends, _ := m.state.Ends(); m.verifierNow(at.Now) >= ends {
+		// The end is here by this page's estimate and was not yet by the verifier's clock: ask again when it is there too.
+		m.wait = max(ends-reply.Now, 1)
+	}
 	if m.staying || m.leaving {
 		m.dueNow(at) // chosen while this answer was under way
 	}

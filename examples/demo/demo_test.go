@@ -122,6 +122,7 @@ func TestStory(t *testing.T) {
 	}
 
 	// Virtual time must not outlive its page, so the sign-in goes on in a tab of its own.
+	r.clock.advance(time.Second) // auth_time counts whole seconds, and must be later than the end
 	r.clock.run()
 	again := chrome.Tab(t, tab)
 	chrome.Go(t, again, r.short+"/patients")
@@ -198,6 +199,7 @@ func TestB4_SignOutLink(t *testing.T) {
 	if !chrome.Eval[bool](t, second, "!!"+covered) {
 		t.Error("the other tab is not covered")
 	}
+	r.clock.advance(time.Second)
 	r.clock.run()
 	chrome.Go(t, tab, r.short+"/patients")
 	chrome.Until(t, tab, passwordIn)

@@ -29,6 +29,7 @@ func TestB3_SignInBindsTheSessionToBrowserAndKey(t *testing.T) {
 	if query.Has("prompt") || query.Has("max_age") {
 		t.Errorf("a first sign-in asks for credentials: %v", query)
 	}
+	v = r.visitor(t)
 	v.signIn()
 	if answer := v.get("/patients"); answer.StatusCode != http.StatusOK || !strings.Contains(string(answer.body), users[0].DisplayName) {
 		t.Errorf("signed in: %d", answer.StatusCode)
@@ -38,7 +39,7 @@ func TestB3_SignInBindsTheSessionToBrowserAndKey(t *testing.T) {
 			t.Errorf("no cookie %s", name)
 		}
 	}
-	if v.cookie("curfew-signin") != "" {
+	if name, _ := v.signInCookie(); name != "" {
 		t.Error("the sign-in cookie outlived the sign-in")
 	}
 }
@@ -93,15 +94,16 @@ func TestB3_CallbackIsWorthNothingElsewhere(t *testing.T) {
 	// A sign-in cookie moved to the attacker's key: the session would be bound to the key inside the cookie, not theirs.
 	v = r.visitor(t)
 	callback, _ = v.authorize(v.begin("/patients"))
-	v.setCookie("curfew-signin", v.cookie("curfew-signin")+"A")
+	name, value := v.signInCookie()
+	v.setCookie(name, value+"A")
 	refused("a spoiled sign-in cookie", v, callback)
 
 	v = r.visitor(t)
 	callback, _ = v.authorize(v.begin("/patients"))
-	kept := v.cookie("curfew-signin")
+	name, value = v.signInCookie()
 	v.get(callback)
 	v.setCookie("curfew", "")
-	v.setCookie("curfew-signin", kept)
+	v.setCookie(name, value)
 	refused("the same callback twice", v, callback)
 
 	v = r.visitor(t)
@@ -140,7 +142,7 @@ func TestB3_SignInWantsAProofOfTheKey(t *testing.T) {
 		if got := v.refusal(answer); got.Error != c.code {
 			t.Errorf("%s: %d %s, want %s", name, answer.StatusCode, got.Error, c.code)
 		}
-		if v.cookie("curfew-signin") != "" {
+		if name, _ := v.signInCookie(); name != "" {
 			t.Errorf("%s: got a sign-in cookie", name)
 		}
 	}
@@ -150,7 +152,7 @@ func TestForeignReturnToIsRefused(t *testing.T) {
 	r := start(t)
 	v := r.visitor(t)
 	nonce := v.nonce()
-	for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "javascript:alert(1)", "/a\nb"} {
+	for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "javascript:alert(1)", "/a\nb", "/.curfew/sign-out", "/x/../.curfew/sign-out"} {
 		for _, page := range []string{"sign-in", "resume"} {
 			if status := v.get("/.curfew/" + page + "?return_to=" + url.QueryEscape(to)).StatusCode; status != http.StatusBadRequest {
 				t.Errorf("%s with return_to %q: %d", page, to, status)
@@ -208,6 +210,54 @@ func TestB1_CredentialsAgain(t *testing.T) {
 	}
 	if answer := v.get(callback); answer.Header.Get("Location") != "/patients" {
 		t.Errorf("with credentials: %d %.200s", answer.StatusCode, answer.body)
+	}
+}
+
+// Two tabs that sign in at the same time both arrive, and a made-up callback does not spoil a sign-in under way.
+func TestB3_SignInsInTwoTabs(t *testing.T) {
+	r := start(t)
+	v := r.visitor(t)
+	first, _ := v.authorize(v.begin("/patients?tab=1"))
+	second, _ := v.authorize(v.begin("/patients?tab=2"))
+	if status := v.get("/.curfew/callback?state=made-up&code=x").StatusCode; status != http.StatusForbidden {
+		t.Errorf("a made-up callback: %d", status)
+	}
+	for callback, want := range map[string]string{first: "/patients?tab=1", second: "/patients?tab=2"} {
+		if answer := v.get(callback); answer.Header.Get("Location") != want && !strings.Contains(answer.Header.Get("Location"), "prompt=login") {
+			t.Errorf("%d to %q, want %s", answer.StatusCode, answer.Header.Get("Location"), want)
+		}
+	}
+	for range 20 {
+		v.begin("/patients")
+	}
+	if n := strings.Count(v.cookieHeader(), "curfew-signin-"); n > 7 {
+		t.Errorf("%d sign-in cookies", n)
+	}
+}
+
+// Another site cannot sign anybody out, nor have a living session replaced, by a link.
+func TestB4_LinksFromOtherSites(t *testing.T) {
+	r := start(t)
+	v := r.visitor(t)
+	v.signIn()
+	from := func(path, key, value string) answer {
+		request, err := http.NewRequest(http.MethodGet, v.absolute(path), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set(key, value)
+		return v.do(request)
+	}
+	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Purpose", "prefetch;prerender"}} {
+		if answer := from("/.curfew/sign-out", header[0], header[1]); strings.Contains(string(answer.body), "data-mode") {
+			t.Errorf("%v: the sign-out begins by itself", header)
+		}
+		if answer := from("/.curfew/sign-in?again=1", header[0], header[1]); !strings.HasPrefix(answer.Header.Get("Location"), "/.curfew/resume") {
+			t.Errorf("%v: a link replaces a living session: %d", header, answer.StatusCode)
+		}
+	}
+	if answer := from("/.curfew/sign-out", "Sec-Fetch-Site", "same-origin"); !strings.Contains(string(answer.body), `data-mode="sign-out"`) {
+		t.Error("the application's own link does not sign out")
 	}
 }
 

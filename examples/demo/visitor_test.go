@@ -184,3 +184,30 @@ func (v *visitor) setCookie(name, value string) {
 	}
 	v.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
 }
+
+// signInCookie is the name and value of the cookie of a sign-in under way, or empty.
+func (v *visitor) signInCookie() (name, value string) {
+	u, err := url.Parse(v.origin)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for _, c := range v.client.Jar.Cookies(u) {
+		if strings.HasPrefix(c.Name, "curfew-signin-") {
+			name, value = c.Name, c.Value
+		}
+	}
+	return name, value
+}
+
+// cookieHeader is what the browser would send to the application.
+func (v *visitor) cookieHeader() string {
+	u, err := url.Parse(v.origin)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	var all []string
+	for _, c := range v.client.Jar.Cookies(u) {
+		all = append(all, c.String())
+	}
+	return strings.Join(all, "; ")
+}

@@ -6,6 +6,13 @@ import "time"
 // 20 seconds to answer. The session warning keeps it too, because a warning that nobody can read is none.
 const MinWarning = 20 * time.Second
 
+// Limits of a cookie's renewal interval: a stolen one must die within minutes (D4), and heartbeats must not follow each other
+// without pause.
+const (
+	MinCookieRenewal = 4 * time.Second
+	MaxCookieRenewal = 5 * time.Minute
+)
+
 // Granularity is the unit of every setting. The verifier and the page agree to the second, so finer values would promise
 // something that nobody can see.
 const Granularity = time.Second

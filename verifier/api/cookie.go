@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/curfew-project/curfew/verifier/settings"
 )
@@ -10,7 +11,7 @@ import (
 // development on localhost only.
 const (
 	sessionCookie = "curfew"
-	SignInCookie  = "curfew-signin"
+	SignInCookie  = "curfew-signin-" // and the beginning of the sign-in's state
 )
 
 func cookieName(env settings.Environment, base string) string {
@@ -45,4 +46,20 @@ func ReadCookie(r *http.Request, env settings.Environment, base string) string {
 // ReadSessionCookie is the session cookie's value, or empty.
 func ReadSessionCookie(r *http.Request, env settings.Environment) string {
 	return ReadCookie(r, env, sessionCookie)
+}
+
+// DropCookies deletes the cookies whose base name begins with prefix when there are more than most of them.
+func DropCookies(w http.ResponseWriter, r *http.Request, env settings.Environment, prefix string, most int) {
+	var names []string
+	for _, cookie := range r.Cookies() {
+		if base := strings.TrimPrefix(cookie.Name, cookieName(env, "")); strings.HasPrefix(base, prefix) {
+			names = append(names, base)
+		}
+	}
+	if len(names) <= most {
+		return
+	}
+	for _, name := range names {
+		SetCookie(w, env, name, "", -1)
+	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/curfew-project/curfew/shared/wire"
@@ -13,11 +14,13 @@ import (
 type Site struct {
 	prefix string
 	hosts  map[string]settings.Environment
+	record func(settings.Environment, wire.Code, string)
 }
 
 // NewSite serves environments by the host of their origin, below a prefix such as /.curfew/ that begins and ends with a slash.
-func NewSite(prefix string, environments []settings.Environment) *Site {
-	site := &Site{prefix: prefix, hosts: map[string]settings.Environment{}}
+// record takes the refusals that the site makes itself.
+func NewSite(prefix string, environments []settings.Environment, record func(settings.Environment, wire.Code, string)) *Site {
+	site := &Site{prefix: prefix, hosts: map[string]settings.Environment{}, record: record}
 	for _, env := range environments {
 		site.hosts[strings.ToLower(env.Host())] = env
 	}
@@ -44,12 +47,14 @@ func (s *Site) For(handle func(http.ResponseWriter, *http.Request, settings.Envi
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		env, ok := s.Environment(r)
 		if !ok {
+			s.record(settings.Environment{}, wire.UnknownOrigin, "")
 			WriteRefusal(w, wire.Refusal{Error: wire.UnknownOrigin, Message: "no environment has this host"})
 			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
 			if (site != "" && site != "same-origin") || (origin != "" && origin != env.Origin) {
+				s.record(env, wire.CrossOrigin, "")
 				WriteRefusal(w, wire.Refusal{Error: wire.CrossOrigin, Message: "the request came from another origin"})
 				return
 			}
@@ -59,8 +64,9 @@ func (s *Site) For(handle func(http.ResponseWriter, *http.Request, settings.Envi
 }
 
 // ReturnTo is a path of the same origin to go back to, with query and fragment. Anything else is refused: an attacker who
-// could choose it would send people anywhere after they signed in.
-func ReturnTo(text string) (string, bool) {
+// could choose it would send people anywhere after they signed in. So are the verifier's own addresses, where going back to
+// could sign somebody out.
+func (s *Site) ReturnTo(text string) (string, bool) {
 	if text == "" {
 		return "/", true
 	}
@@ -77,5 +83,15 @@ func ReturnTo(text string) (string, bool) {
 	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || strings.HasPrefix(text, "//") {
 		return "", false
 	}
+	if strings.HasPrefix(path.Clean(u.Path)+"/", s.prefix) {
+		return "", false
+	}
 	return text, true
+}
+
+// FromHere reports whether a navigation began on this origin or with the person, and not with a link on another site or a
+// browser that only fetches ahead. Browsers that do not say count as here.
+func FromHere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return (site == "" || site == "same-origin" || site == "none") && r.Header.Get("Sec-Purpose") == ""
 }

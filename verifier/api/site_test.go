@@ -9,6 +9,7 @@ import (
 )
 
 func TestReturnToStaysOnThisOrigin(t *testing.T) {
+	site := NewSite("/.curfew/", nil, nil)
 	for text, ok := range map[string]bool{
 		"":                        true,
 		"/":                       true,
@@ -29,9 +30,15 @@ func TestReturnToStaysOnThisOrigin(t *testing.T) {
 		"evil.example":            false,
 		"?a=b":                    false,
 		"/%":                      false,
+		"/.curfew/sign-out":       false,
+		"/.curfew":                false,
+		"/x/../.curfew/sign-out":  false,
+		"/%2e%2e/.curfew/a":       false,
+		"/%2Ecurfew/sign-out":     false,
+		"/.curfewish":             true,
 		"/" + strings.Repeat("a", wire.MaxReturnTo): false,
 	} {
-		if back, got := ReturnTo(text); got != ok || !ok && back != "" {
+		if back, got := site.ReturnTo(text); got != ok || !ok && back != "" {
 			t.Errorf("ReturnTo(%q) = %q, %v", text, back, got)
 		}
 	}
@@ -45,13 +52,14 @@ func FuzzReturnTo(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	site := NewSite("/.curfew/", nil, nil)
 	f.Fuzz(func(t *testing.T, text string) {
-		back, ok := ReturnTo(text)
+		back, ok := site.ReturnTo(text)
 		if !ok {
 			return
 		}
 		to, err := base.Parse(back)
-		if err != nil || to.Host != base.Host || to.Scheme != base.Scheme || to.User != nil {
+		if err != nil || to.Host != base.Host || to.Scheme != base.Scheme || to.User != nil || strings.HasPrefix(to.Path, "/.curfew/") {
 			t.Errorf("%q leads to %v", text, to)
 		}
 	})

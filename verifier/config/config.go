@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -96,7 +97,7 @@ func (l *Length) UnmarshalYAML(text []byte) error {
 func Default() Config {
 	return Config{
 		Listen: "127.0.0.1:8480", OperatorListen: "127.0.0.1:8481", Prefix: "/.curfew/", Data: "curfew-data",
-		CookieRenewal: Length(5 * time.Minute),
+		CookieRenewal: Length(policy.MaxCookieRenewal),
 	}
 }
 
@@ -193,7 +194,13 @@ func (c Config) validate() error {
 			add("%s is %q; allowed: host:port, such as 127.0.0.1:8480", address.key, address.value)
 		}
 	}
-	if !prefixPattern.MatchString(c.Prefix) {
+	if c.Listen == c.OperatorListen && !strings.HasSuffix(c.Listen, ":0") {
+		add("operator_listen is %q like listen; allowed: another address, because it is not for the public", c.OperatorListen)
+	}
+	if renewal := time.Duration(c.CookieRenewal); renewal < policy.MinCookieRenewal || renewal > policy.MaxCookieRenewal {
+		add("cookie_renewal is %s; allowed: %s to %s", policy.Format(renewal), policy.Format(policy.MinCookieRenewal), policy.Format(policy.MaxCookieRenewal))
+	}
+	if !prefixPattern.MatchString(c.Prefix) || path.Clean(c.Prefix)+"/" != c.Prefix {
 		add("prefix is %q; allowed: a path that begins and ends with a slash, such as /.curfew/", c.Prefix)
 	}
 	if c.Data == "" {
@@ -207,7 +214,7 @@ func (c Config) validate() error {
 	if len(c.Environments) == 0 {
 		add("environments is empty; allowed: one or more, each with id, origin and provider")
 	}
-	ids, origins := map[string]bool{}, map[string]bool{}
+	ids, hosts := map[string]bool{}, map[string]bool{}
 	for i, env := range c.Environments {
 		at := fmt.Sprintf("environments[%d]", i)
 		if !idPattern.MatchString(env.ID) {
@@ -218,10 +225,11 @@ func (c Config) validate() error {
 		ids[env.ID] = true
 		if problem := checkOrigin(env.Origin); problem != "" {
 			add("%s: origin is %q; allowed: %s", at, env.Origin, problem)
-		} else if origins[env.Origin] {
-			add("%s: origin %s belongs to another environment; allowed: each origin once", at, env.Origin)
+		} else if host := hostOf(env.Origin); hosts[host] {
+			add("%s: origin %s has the host of another environment; allowed: each host once", at, env.Origin)
+		} else {
+			hosts[host] = true
 		}
-		origins[env.Origin] = true
 		if problem := checkOrigin(issuerOrigin(env.Provider.Issuer)); problem != "" {
 			add("%s: provider.issuer is %q; allowed: https://…, or http:// on localhost", at, env.Provider.Issuer)
 		}
@@ -244,8 +252,16 @@ func (c Config) validate() error {
 func checkOrigin(text string) string {
 	const allowed = "https://host or https://host:port without a path, or http:// on localhost"
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || text != strings.ToLower(text) {
+	if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || text != strings.ToLower(text) {
 		return allowed
+	}
+	for i := range len(text) {
+		if text[i] > '~' {
+			return allowed // browsers send the punycode of other letters
+		}
+	}
+	if port := u.Port(); strings.HasSuffix(u.Host, ":") || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		return allowed + "; leave out the default port, as browsers do"
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && Local(u.Hostname()) {
 		return ""
@@ -258,10 +274,16 @@ func Local(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "::1" || host == "127.0.0.1"
 }
 
+func hostOf(origin string) string {
+	_, host, _ := strings.Cut(origin, "://")
+	return host
+}
+
 func issuerOrigin(issuer string) string {
 	u, err := url.Parse(issuer)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" {
 		return ""
 	}
-	return u.Scheme + "://" + strings.ToLower(u.Host)
+	host := strings.ToLower(u.Host)
+	return u.Scheme + "://" + strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
 }

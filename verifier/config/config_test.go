@@ -84,6 +84,13 @@ func TestBadInputIsNamed(t *testing.T) {
 		"origin on plain http": {"origin: https://records.example", "origin: http://records.example", []string{"http:// on localhost"}},
 		"issuer on plain http": {"issuer: https://login.example", "issuer: http://login.example", []string{`provider.issuer is "http://login.example"`}},
 		"no client":            {"client_id: records", "client_id: ''", []string{"provider.client_id is empty"}},
+		"origin's port":        {"origin: https://records.example", "origin: https://records.example:443", []string{"default port"}},
+		"origin with ?":        {"origin: https://records.example", "origin: https://records.example?", []string{`origin is "https://records.example?"`}},
+		"origin beyond ASCII":  {"origin: https://records.example", "origin: https://récords.example", []string{"origin is"}},
+		"dots in the prefix":   {"prefix: /.curfew/", "prefix: /../", []string{`prefix is "/../"`}},
+		"one listener":         {"operator_listen: 127.0.0.1:8481", "operator_listen: 127.0.0.1:8480", []string{"another address"}},
+		"short renewal":        {"cookie_renewal: 5m", "cookie_renewal: 3s", []string{"cookie_renewal is 3s; allowed: 4s to 5m"}},
+		"long renewal":         {"cookie_renewal: 5m", "cookie_renewal: 5m1s", []string{"cookie_renewal is 5m1s; allowed: 4s to 5m"}},
 		"low limit":            {"cookie_renewal: 5m", "limits: {inactivity_warning: {min: 19s}}", []string{"limits.inactivity_warning.min is 19s; allowed: 20s or more (WCAG 2.2.1)"}},
 	} {
 		if !strings.Contains(good, c.from) {

@@ -25,17 +25,12 @@ type Config struct {
 	Ring   *keyring.Ring
 	Now    func() time.Time
 	Random io.Reader
-	// Renewal is how long a cookie is good for `check` (D4): at most MaxRenewal.
+	// Renewal is how long a cookie is good for `check` (D4): policy.MinCookieRenewal to
+	// policy.MaxCookieRenewal.
 	Renewal time.Duration
 	// Record takes the audit's events; nil drops them.
 	Record audit.Recorder
 }
-
-// MaxRenewal is the longest time for which a stolen cookie can work (D4).
-const MaxRenewal = 5 * time.Minute
-
-// MinRenewal keeps heartbeats from following each other without pause.
-const MinRenewal = 4 * time.Second
 
 // Engine is safe for concurrent use.
 type Engine struct {
@@ -53,9 +48,9 @@ func New(c Config) (*Engine, error) {
 	if c.Store == nil || c.Ring == nil || c.Now == nil || c.Random == nil {
 		return nil, errors.New("engine: Store, Ring, Now and Random are required")
 	}
-	if c.Renewal < MinRenewal || c.Renewal > MaxRenewal {
+	if c.Renewal < policy.MinCookieRenewal || c.Renewal > policy.MaxCookieRenewal {
 		return nil, fmt.Errorf("cookie_renewal is %s; allowed: %s to %s",
-			policy.Format(c.Renewal), policy.Format(MinRenewal), policy.Format(MaxRenewal))
+			policy.Format(c.Renewal), policy.Format(policy.MinCookieRenewal), policy.Format(policy.MaxCookieRenewal))
 	}
 	if c.Record == nil {
 		c.Record = func(audit.Event) {}

@@ -75,7 +75,7 @@ func TestD4_CookieDiesWithinItsRenewalAndNeverOutlivesADeadline(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn(clinic)
 	stolen := b.cookie
-	w.pass(engine.MaxRenewal.Milliseconds() - 1)
+	w.pass(policy.MaxCookieRenewal.Milliseconds() - 1)
 	if err := b.check(); err != nil {
 		t.Errorf("inside the renewal interval: %v", err)
 	}
@@ -366,7 +366,7 @@ func TestRenewalIsBounded(t *testing.T) {
 	ring, err := keyring.New(make([]byte, keyring.SecretSize))
 	w.must(err)
 	for renewal, ok := range map[time.Duration]bool{
-		0: false, engine.MinRenewal - 1: false, engine.MinRenewal: true, engine.MaxRenewal: true, engine.MaxRenewal + 1: false,
+		0: false, policy.MinCookieRenewal - 1: false, policy.MinCookieRenewal: true, policy.MaxCookieRenewal: true, policy.MaxCookieRenewal + 1: false,
 	} {
 		_, err := engine.New(engine.Config{Store: w.store, Ring: ring, Now: time.Now, Random: rand.Reader, Renewal: renewal})
 		if (err == nil) != ok {

@@ -68,7 +68,7 @@ func (w *world) over(store session.Store) *engine.Engine {
 		w.t.Fatal(err)
 	}
 	e, err := engine.New(engine.Config{
-		Store: store, Ring: ring, Random: rand.Reader, Renewal: engine.MaxRenewal,
+		Store: store, Ring: ring, Random: rand.Reader, Renewal: policy.MaxCookieRenewal,
 		Now: func() time.Time {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/curfew-project/curfew/verifier/api"
 	"github.com/curfew-project/curfew/verifier/keyring"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
@@ -58,6 +59,11 @@ func (a attempt) seal(ring *keyring.Ring, env settings.Environment) (string, err
 	return ring.Seal(keyring.SignInCookie, env.ID, text), nil
 }
 
+// cookieName is a cookie of the attempt's own, so that sign-ins in two tabs do not get in each other's way.
+func cookieName(state string) string {
+	return api.SignInCookie + state[:min(len(state), 8)]
+}
+
 func unseal(ring *keyring.Ring, env settings.Environment, cookie string, now int64) (attempt, error) {
 	text, err := ring.Unseal(keyring.SignInCookie, env.ID, cookie)
 	if err != nil {
@@ -67,7 +73,7 @@ func unseal(ring *keyring.Ring, env settings.Environment, cookie string, now int
 	if err := json.Unmarshal(text, &a); err != nil {
 		return attempt{}, fmt.Errorf("sign-in cookie: %w", err)
 	}
-	if now >= a.Began+attemptLife || now < a.Began {
+	if now >= a.Began+attemptLife {
 		return attempt{}, fmt.Errorf("sign-in began at %d, too long before %d", a.Began, now)
 	}
 	return a, nil

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -54,13 +55,21 @@ func (l *Login) Register(mux *http.ServeMux) {
 // signInPage makes the browser make its key. A browser that has a living session resumes it instead, unless a new one is
 // asked for with again=1.
 func (l *Login) signInPage(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	returnTo, ok := l.returnTo(w, r.URL.Query().Get("return_to"))
+	returnTo, ok := l.returnTo(w, env, r.URL.Query().Get("return_to"))
 	if !ok {
 		return
 	}
-	if r.URL.Query().Get("again") != "1" && l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env)) {
-		http.Redirect(w, r, l.site.Prefix()+"resume?return_to="+url.QueryEscape(returnTo), http.StatusSeeOther)
-		return
+	// Another site's link must not be able to ask for a new session in place of a living one.
+	if r.URL.Query().Get("again") != "1" || !api.FromHere(r) {
+		living, err := l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env))
+		if err != nil {
+			l.unavailable(w, env, returnTo, err)
+			return
+		}
+		if living {
+			seeOther(w, l.site.Prefix()+"resume?return_to="+url.QueryEscape(returnTo))
+			return
+		}
 	}
 	pages.Write(w, http.StatusOK, pages.Page{
 		Prefix: l.site.Prefix(), Title: "Signing you in…", Paragraphs: []string{"You will be asked who you are in a moment."},
@@ -69,7 +78,7 @@ func (l *Login) signInPage(w http.ResponseWriter, r *http.Request, env settings.
 }
 
 func (l *Login) resumePage(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	returnTo, ok := l.returnTo(w, r.URL.Query().Get("return_to"))
+	returnTo, ok := l.returnTo(w, env, r.URL.Query().Get("return_to"))
 	if !ok {
 		return
 	}
@@ -80,8 +89,21 @@ func (l *Login) resumePage(w http.ResponseWriter, r *http.Request, env settings.
 }
 
 func (l *Login) signOutPage(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	if !l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env)) {
-		http.Redirect(w, r, l.site.Prefix()+"signed-out", http.StatusSeeOther)
+	living, err := l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env))
+	if err != nil {
+		l.unavailable(w, env, "/", err)
+		return
+	}
+	if !living {
+		seeOther(w, l.site.Prefix()+"signed-out")
+		return
+	}
+	if !api.FromHere(r) {
+		// A link on another site cannot sign anybody out; the person can.
+		pages.Write(w, http.StatusOK, pages.Page{
+			Prefix: l.site.Prefix(), Title: "Do you want to sign out?", Paragraphs: []string{"A link from another site led here. You are still signed in."},
+			Link: l.site.Prefix() + "sign-out", LinkText: "Sign out",
+		})
 		return
 	}
 	pages.Write(w, http.StatusOK, pages.Page{Prefix: l.site.Prefix(), Title: "Signing you out…", Mode: "sign-out"})
@@ -94,9 +116,10 @@ func (l *Login) signedOutPage(w http.ResponseWriter, r *http.Request, env settin
 	})
 }
 
-func (l *Login) returnTo(w http.ResponseWriter, text string) (string, bool) {
-	back, ok := api.ReturnTo(text)
+func (l *Login) returnTo(w http.ResponseWriter, env settings.Environment, text string) (string, bool) {
+	back, ok := l.site.ReturnTo(text)
 	if !ok {
+		l.engine.RecordRefusal(env, wire.BadReturnTo, "")
 		pages.Write(w, api.Status(wire.BadReturnTo), pages.Page{
 			Prefix: l.site.Prefix(), Title: "This link does not work here",
 			Paragraphs: []string{"The link that brought you here would lead away from this site after you sign in, so we stopped. Go to the page that you want and sign in from there."},
@@ -114,8 +137,9 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request, env settings.Envir
 		api.WriteRefusal(w, wire.Refusal{Error: wire.BadRequest, Message: "the body is no form, or too large"})
 		return
 	}
-	returnTo, ok := api.ReturnTo(r.PostForm.Get("return_to"))
+	returnTo, ok := l.site.ReturnTo(r.PostForm.Get("return_to"))
 	if !ok {
+		l.engine.RecordRefusal(env, wire.BadReturnTo, "")
 		api.WriteRefusal(w, wire.Refusal{Error: wire.BadReturnTo, Message: "return_to is not a path of this origin"})
 		return
 	}
@@ -126,51 +150,59 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request, env settings.Envir
 		return
 	}
 	credentials := l.engine.NeedsCredentials(env, proved.Cookie)
-	location, cookie, err := l.start(r.Context(), env, key, returnTo, credentials)
+	api.DropCookies(w, r, env, api.SignInCookie, maxAttempts)
+	location, err := l.start(r.Context(), w, env, key, returnTo, credentials)
 	if err != nil {
 		l.log.Error("provider_unreachable", "environment", env.ID, "error", err)
 		api.WriteRefusal(w, wire.Refusal{Error: wire.ProviderFailed, Message: "the identity provider cannot be reached"})
 		return
 	}
-	api.SetCookie(w, env, api.SignInCookie, cookie, attemptLife/1000)
 	api.WriteJSON(w, http.StatusOK, wire.Redirect{Location: location})
 }
 
-// start makes the authorization request and the cookie that knows it.
-func (l *Login) start(ctx context.Context, env settings.Environment, key session.Thumbprint, returnTo string, credentials bool) (location, cookie string, err error) {
+// maxAttempts is how many sign-ins one browser can have under way.
+const maxAttempts = 5
+
+// start makes the authorization request and sets the cookie that knows it.
+func (l *Login) start(ctx context.Context, w http.ResponseWriter, env settings.Environment, key session.Thumbprint, returnTo string, credentials bool) (string, error) {
 	provider, ok := l.providers[env.ID]
 	if !ok {
-		return "", "", fmt.Errorf("environment %s has no provider", env.ID)
+		return "", fmt.Errorf("environment %s has no provider", env.ID)
 	}
 	found, err := provider.discover(ctx)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	a, err := newAttempt(l.random, key, provider.config.Issuer, returnTo, credentials, l.engine.Now().UnixMilli())
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	if cookie, err = a.seal(l.ring, env); err != nil {
-		return "", "", err
+	cookie, err := a.seal(l.ring, env)
+	if err != nil {
+		return "", err
 	}
+	api.SetCookie(w, env, cookieName(a.State), cookie, attemptLife/1000)
 	options := []oauth2.AuthCodeOption{oidc.Nonce(a.nonce()), oauth2.S256ChallengeOption(a.PKCE)}
 	if credentials {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
 	oauth := found.oauth
 	oauth.RedirectURL = l.site.URL(env, "callback")
-	return oauth.AuthCodeURL(a.State, options...), cookie, nil
+	return oauth.AuthCodeURL(a.State, options...), nil
 }
 
 // callback takes the provider's answer. The session is born here, bound to the key that the browser proved before it left.
 func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	now := l.engine.Now().UnixMilli()
-	a, err := unseal(l.ring, env, api.ReadCookie(r, env, api.SignInCookie), now)
-	api.SetCookie(w, env, api.SignInCookie, "", -1)
+	name := cookieName(r.URL.Query().Get("state"))
+	a, err := unseal(l.ring, env, api.ReadCookie(r, env, name), l.engine.Now().UnixMilli())
+	if err == nil && subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("state")), []byte(a.State)) != 1 {
+		err = errors.New("state is not that of this browser's sign-in")
+	}
 	if err != nil {
 		l.failed(w, env, "/", err, "This sign-in was not begun in this browser, or it took too long.")
 		return
 	}
+	api.SetCookie(w, env, name, "", -1) // once
 	who, err := l.redeem(r.Context(), env, a, r.URL.Query())
 	if err != nil {
 		l.failed(w, env, a.ReturnTo, err, "The sign-in was not completed.")
@@ -185,32 +217,27 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 		l.failed(w, env, a.ReturnTo, err, "Your last session here has ended, so your password is needed again, and the sign-in service did not ask for it.")
 		return
 	case err != nil:
-		l.log.Error("sign_in_unavailable", "environment", env.ID, "error", err)
-		l.problem(w, api.Status(wire.Unavailable), a.ReturnTo, "We cannot sign you in right now", "The service has a problem. Please try again in a few minutes.")
+		l.unavailable(w, env, a.ReturnTo, err)
 		return
 	}
 	api.SetSessionCookie(w, env, cookie)
-	http.Redirect(w, r, a.ReturnTo, http.StatusSeeOther)
+	seeOther(w, a.ReturnTo)
 }
 
 // askCredentials sends the browser to the provider once more: it turned out only now, when the user is known, that a session of
 // theirs has ended (B1).
 func (l *Login) askCredentials(w http.ResponseWriter, r *http.Request, env settings.Environment, a attempt) {
-	location, cookie, err := l.start(r.Context(), env, a.Key, a.ReturnTo, true)
+	location, err := l.start(r.Context(), w, env, a.Key, a.ReturnTo, true)
 	if err != nil {
 		l.failed(w, env, a.ReturnTo, err, "The sign-in service cannot be reached.")
 		return
 	}
-	api.SetCookie(w, env, api.SignInCookie, cookie, attemptLife/1000)
-	http.Redirect(w, r, location, http.StatusSeeOther)
+	seeOther(w, location)
 }
 
 // redeem checks the callback and exchanges the code for a verified identity.
 func (l *Login) redeem(ctx context.Context, env settings.Environment, a attempt, query url.Values) (engine.Identity, error) {
 	none := engine.Identity{}
-	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(a.State)) != 1 {
-		return none, errors.New("state is not that of this browser's sign-in")
-	}
 	provider, ok := l.providers[env.ID]
 	if !ok || provider.config.Issuer != a.Issuer {
 		return none, errors.New("the provider changed during the sign-in")
@@ -278,7 +305,22 @@ func identify(ctx context.Context, found *discovered, raw, nonce string) (engine
 
 func (l *Login) failed(w http.ResponseWriter, env settings.Environment, returnTo string, err error, what string) {
 	l.log.Warn("sign_in_refused", "environment", env.ID, "error", err)
+	if !errors.Is(err, engine.ErrCredentials) { // the engine has recorded that
+		l.engine.RecordRefusal(env, wire.SignInFailed, "")
+	}
 	l.problem(w, api.Status(wire.SignInFailed), returnTo, "You are not signed in", what)
+}
+
+func (l *Login) unavailable(w http.ResponseWriter, env settings.Environment, returnTo string, err error) {
+	l.log.Error("store_unavailable", "environment", env.ID, "error", err)
+	l.problem(w, api.Status(wire.Unavailable), returnTo, "We cannot sign you in or out right now", "The service has a problem. Please try again in a few minutes.")
+}
+
+// seeOther redirects to an address as it is; http.Redirect would clean its path and fragment.
+func seeOther(w http.ResponseWriter, location string) {
+	w.Header().Set("Location", location)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 func (l *Login) problem(w http.ResponseWriter, status int, returnTo, title, what string) {
@@ -291,7 +333,7 @@ func (l *Login) problem(w http.ResponseWriter, status int, returnTo, title, what
 // signOut ends the session and answers with where to go: the provider's end-session address (OpenID Connect RP-Initiated
 // Logout section 2), or the page that says so.
 func (l *Login) signOut(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	_, secrets, err := l.engine.SignOut(r.Context(), env, l.api.Proved(r, env, "sign-out"))
+	secrets, err := l.engine.SignOut(r.Context(), env, l.api.Proved(r, env, "sign-out"))
 	if err != nil {
 		refusal := api.AsRefusal(err)
 		l.api.SayWhere(&refusal, "")
@@ -300,7 +342,10 @@ func (l *Login) signOut(w http.ResponseWriter, r *http.Request, env settings.Env
 	}
 	location := l.site.Prefix() + "signed-out"
 	if provider, ok := l.providers[env.ID]; ok {
-		if found, err := provider.discover(r.Context()); err == nil && found.endSession != "" {
+		// The session has ended. A provider that does not answer must not keep the page from saying so.
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if found, err := provider.discover(ctx); err == nil && found.endSession != "" {
 			location = endSessionURL(found, secrets.IDToken, l.site.URL(env, "signed-out"))
 		}
 	}

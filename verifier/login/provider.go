@@ -6,11 +6,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 )
 
 // ProviderConfig names an OpenID provider and this verifier's registration there.
@@ -28,8 +29,8 @@ type Provider struct {
 	client *http.Client
 	now    func() time.Time
 
-	mu    sync.Mutex
-	found *discovered
+	asking singleflight.Group
+	found  atomic.Pointer[discovered]
 }
 
 type discovered struct {
@@ -49,15 +50,30 @@ func NewProvider(config ProviderConfig, client *http.Client, now func() time.Tim
 	return &Provider{config: config, client: client, now: now}
 }
 
-// discover reads the provider's discovery document (OpenID Connect Discovery section 4), once it can.
+// discover returns what the provider's discovery document says (OpenID Connect Discovery section 4). It is read once, by one of
+// those who ask at the same time; each waits for it no longer than its own ctx.
 func (p *Provider) discover(ctx context.Context) (*discovered, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.found != nil {
-		return p.found, nil
+	if found := p.found.Load(); found != nil {
+		return found, nil
 	}
-	// The key set lives longer than this request.
-	ctx = oidc.ClientContext(context.WithoutCancel(ctx), p.client)
+	// The key set lives longer than the request that happens to be the first.
+	lasting := oidc.ClientContext(context.WithoutCancel(ctx), p.client)
+	reading := p.asking.DoChan("", func() (any, error) {
+		found, err := p.read(lasting)
+		if err == nil {
+			p.found.Store(found)
+		}
+		return found, err
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case result := <-reading:
+		return result.Val.(*discovered), result.Err
+	}
+}
+
+func (p *Provider) read(ctx context.Context) (*discovered, error) {
 	provider, err := oidc.NewProvider(ctx, p.config.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", p.config.Issuer, err)
@@ -68,13 +84,12 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	if err := provider.Claims(&more); err != nil {
 		return nil, fmt.Errorf("provider %s: %w", p.config.Issuer, err)
 	}
-	p.found = &discovered{
+	return &discovered{
 		oauth: oauth2.Config{
 			ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret,
 			Endpoint: provider.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.config.Scopes...),
 		},
 		verifier:   provider.VerifierContext(ctx, &oidc.Config{ClientID: p.config.ClientID, Now: p.now}),
 		endSession: more.EndSession,
-	}
-	return p.found, nil
+	}, nil
 }

@@ -16,6 +16,7 @@ type Verdict struct {
 	Allowed bool
 	User    User         // when allowed
 	Refusal wire.Refusal // when not
+	Status  int          // when not: the HTTP status of the refusal
 }
 
 // User is who a request belongs to.
@@ -56,24 +57,23 @@ func Guard(checker Checker, next http.Handler) http.Handler {
 			to = verdict.Refusal.SignIn
 		}
 		if to != "" && navigation(r) {
-			http.Redirect(w, r, to, http.StatusSeeOther)
+			h.Set("Location", to)
+			w.WriteHeader(http.StatusSeeOther)
 			return
 		}
-		status := http.StatusUnauthorized
-		if verdict.Refusal.Error == wire.Unavailable {
-			status = http.StatusServiceUnavailable
-		}
 		h.Set("Content-Type", "application/json")
-		w.WriteHeader(status)
+		h.Set("X-Content-Type-Options", "nosniff")
+		if verdict.Status == http.StatusUnauthorized {
+			h.Set("WWW-Authenticate", `DPoP algs="ES256"`)
+		}
+		w.WriteHeader(max(verdict.Status, http.StatusUnauthorized))
 		json.NewEncoder(w).Encode(verdict.Refusal)
 	})
 }
 
-// navigation reports whether a browser is on its way to a page. Browsers say so in Sec-Fetch-Mode; older ones only ask for HTML.
+// navigation reports whether a browser is on its way to a page, by a link or a form. Browsers say so in Sec-Fetch-Mode; older ones
+// only ask for HTML.
 func navigation(r *http.Request) bool {
-	if r.Method != http.MethodGet {
-		return false
-	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
 	}

@@ -16,7 +16,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      2 * time.Minute, // the agent is half a megabyte, and some networks are slow
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    wire.MaxHeader,
 	}

@@ -85,7 +85,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 				"meaning", "plain http on localhost is for development: the cookie has neither Secure nor the __Host- prefix")
 		}
 	}
-	s.site = api.NewSite(c.Prefix, environments)
+	s.site = api.NewSite(c.Prefix, environments, s.engine.RecordRefusal)
 	s.api = api.New(s.engine, s.site)
 	mux := http.NewServeMux()
 	s.api.Register(mux)
@@ -138,13 +138,17 @@ func (s *Server) Operator() http.Handler {
 func (s *Server) Check(r *http.Request) middleware.Verdict {
 	env, ok := s.site.Environment(r)
 	if !ok {
-		return middleware.Verdict{Refusal: wire.Refusal{Error: wire.UnknownOrigin}}
+		return middleware.Verdict{Refusal: wire.Refusal{Error: wire.UnknownOrigin}, Status: api.Status(wire.UnknownOrigin)}
 	}
 	found, err := s.engine.Check(r.Context(), env, api.ReadSessionCookie(r, env))
 	if err != nil {
 		refusal := api.AsRefusal(err)
-		s.api.SayWhere(&refusal, r.URL.RequestURI())
-		return middleware.Verdict{Refusal: refusal}
+		from := ""
+		if r.Method == http.MethodGet {
+			from = r.URL.RequestURI() // anything else cannot be repeated by going there
+		}
+		s.api.SayWhere(&refusal, from)
+		return middleware.Verdict{Refusal: refusal, Status: api.Status(refusal.Error)}
 	}
 	return middleware.Verdict{Allowed: true, User: middleware.User{
 		Issuer: found.User.Issuer, Subject: found.User.Subject, Name: found.Name, Session: found.ID.String(),

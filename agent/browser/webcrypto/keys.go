@@ -95,17 +95,31 @@ func (k *Keys) Make(ctx context.Context) (proof.Key, error) {
 
 // appended is a new array of the last of the records and one more. What is no array counts as empty.
 func appended(records, record safejs.Value) (safejs.Value, error) {
-	all := []any{}
-	if n, err := records.Length(); err == nil && records.Type() == safejs.TypeObject {
-		for i := max(n-kept+1, 0); i < n; i++ {
-			one, err := records.Index(i)
-			if err != nil {
-				return one, err
-			}
-			all = append(all, one)
+	class, err := jsvalue.Object(safejs.Global(), "Array")
+	if err != nil {
+		return class, err
+	}
+	all, err := class.New()
+	if err != nil {
+		return all, err
+	}
+	n := 0
+	if records.Type() == safejs.TypeObject {
+		if n, err = records.Length(); err != nil {
+			n = 0
 		}
 	}
-	return safejs.ValueOf(append(all, record))
+	for i := max(n-kept+1, 0); i < n; i++ {
+		one, err := records.Index(i)
+		if err != nil {
+			return one, err
+		}
+		if _, err := all.Call("push", one); err != nil {
+			return all, err
+		}
+	}
+	_, err = all.Call("push", record)
+	return all, err
 }
 
 // Find finds a key that Make kept. A record that is not what Make keeps is no key.
