@@ -37,6 +37,9 @@ export function cover(title, body, label, then) {
   if (!parts.dialog.isConnected) present(parts.dialog, null, true);
 }
 
+// covered says whether the cover stands.
+export const covered = () => parts?.dialog.isConnected === true;
+
 export function uncover() {
   if (parts) dismiss(parts.dialog);
 }

@@ -1,6 +1,6 @@
 // The port: all that the agent gets of the page. Go's main takes it; no script of the page ever sees it.
 import { activity, ended, expect, onLate } from "./activity.js";
-import { cover, uncover } from "./cover.js";
+import { cover, covered, uncover } from "./cover.js";
 import { fail, isFailed } from "./failure.js";
 import { setState } from "./state.js";
 import { dismiss, present } from "./stage.js";
@@ -31,7 +31,8 @@ export function createPort({ mode, prefix, nonce, returnTo }) {
 
   const look = (over) => {
     if (isFailed()) return;
-    if (over) cover("One moment…", "We are checking that your session is still open.", "", null);
+    // A cover that stands already says more than this one, and writing on it would make it be spoken again.
+    if (over && !covered()) cover("One moment…", "We are checking that your session is still open.", "", null);
     const now = performance.now();
     if (asked > 0 && now - asked > patience) return fail("crash", "it does not answer");
     asked ||= now;

@@ -135,7 +135,7 @@ func (l *loader) look(over bool) error {
 	if l.failed {
 		return nil
 	}
-	if over {
+	if over && !l.stage.covered() {
 		l.stage.cover("One moment…", "We are checking that your session is still open.", "", nil)
 	}
 	now := l.page.stamp().mono

@@ -87,6 +87,8 @@ func (s *stage) cover(title, body, label string, press func() error) {
 	}
 }
 
+func (s *stage) covered() bool { return s.curtain != nil && slices.Contains(s.shown, s.curtain) }
+
 func (s *stage) uncover() {
 	if s.curtain != nil {
 		s.dismiss(s.curtain)
