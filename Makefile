@@ -36,10 +36,10 @@ test: tools wasm check ## All tests, with the race detector, and a short run of 
 fuzz: wasm ## Every fuzz target for FUZZ each (FUZZ=5m)
 	@FUZZ=$(FUZZ) GO="$(GO)" sh .ci/fuzz
 
-bench: wasm ## Print the figures beside what they are compared with
-	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server | grep -E '^ |\|' || true
+bench: wasm ## Print the figures beside what they are compared with (about three minutes)
+	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server
 
-screenshots: wasm ## Take the pictures of the demo into docs
+screenshots: wasm ## Take the pictures of the demo anew
 	CURFEW_SCREENSHOTS=$(CURDIR)/examples/demo/screenshots $(GO) test -count 1 ./examples/demo
 
 clean: ## Remove what was built

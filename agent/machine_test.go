@@ -356,7 +356,7 @@ func TestAnotherSessionInThisBrowserCoversThePage(t *testing.T) {
 
 // A4 B4: a choice made while a heartbeat is under way is sent right after it.
 func TestChoiceWhileAHeartbeatIsUnderWayGoesOutAtOnce(t *testing.T) {
-	v, d := begin(times)
+	_, d := begin(times)
 	d.Latency = 400
 	d.Pass(13*minute + 10*second)
 	expect(t, d, inactivity)
@@ -368,7 +368,7 @@ func TestChoiceWhileAHeartbeatIsUnderWayGoesOutAtOnce(t *testing.T) {
 	d.Pass(3 * second)
 	expect(t, d, page)
 
-	v, d = begin(times)
+	v, d := begin(times)
 	d.Latency = 400
 	sent = d.Sent
 	for d.Sent == sent {
