@@ -103,7 +103,10 @@ func TestA13_LateEventIsCoveredFirst(t *testing.T) {
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 1000 })
 	tab, _ := open(t, s, chrome.New(t))
-	for len(s.allBeats()) < 2 { // by the second one, the agent has heard of the session's end
+	for began := time.Now(); len(s.allBeats()) < 2; { // by the second one, the agent has heard of the session's end
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("no heartbeats came")
+		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	chrome.Eval[any](t, tab, `void (() => {

@@ -4,6 +4,7 @@ package loader_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-project/curfew/shared/proof"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/chrome"
 	"github.com/curfew-project/curfew/wasm/dist"
@@ -51,6 +53,7 @@ type site struct {
 	goTo     string                                        // replaces the address that a sign-in leads to
 	beats    []beat
 	seq      uint64
+	key      string // the thumbprint of the key that signed in last (RFC 7638)
 }
 
 func newSite(t testing.TB) *site {
@@ -136,13 +139,30 @@ func claims(proof string, into any) bool {
 	return err == nil && json.Unmarshal(payload, into) == nil
 }
 
+// thumbprint is that of the key in a proof's header.
+func thumbprint(t testing.TB, token string) string {
+	header, _, _ := strings.Cut(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(header)
+	if err != nil {
+		t.Error(err)
+	}
+	var jose struct {
+		JWK struct{ X, Y string } `json:"jwk"`
+	}
+	if err := json.Unmarshal(raw, &jose); err != nil {
+		t.Error(err)
+	}
+	sum := sha256.Sum256([]byte(proof.ThumbprintInput(proof.Key{X: jose.JWK.X, Y: jose.JWK.Y})))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b beat
 	if !claims(r.Header.Get(wire.HeaderProof), &b) {
 		w.Header().Set(wire.HeaderNonce, "fresh")
-		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.UseNonce, SID: "s1", Seq: s.seq})
+		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.UseNonce, SID: "s1", Key: s.key, Seq: s.seq})
 		return
 	}
 	s.seq = b.Seq
@@ -184,6 +204,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	to := r.FormValue("return_to")
 	s.mu.Lock()
+	s.key = thumbprint(s.t, r.Header.Get(wire.HeaderProof))
 	if s.goTo != "" {
 		to = s.goTo
 	}
