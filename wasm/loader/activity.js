@@ -17,11 +17,16 @@ let due = never; // the agent should have looked at the page by then
 let end = never; // the session ends then
 let late = () => {};
 
+// As they were when this script ran: what a page puts in their place later must neither get hold of the listeners nor
+// answer for an event. The getter throws for whatever is no event.
+const listen = EventTarget.prototype.addEventListener;
+const trusted = Object.getOwnPropertyDescriptor(new Event(""), "isTrusted").get;
+
 // watch listens in this window or in a frame of the same origin. Capture, so that no page can stop what it wants to keep from us.
 export function watch(view) {
   const options = { capture: true, passive: true };
-  for (const kind of kinds) view.addEventListener(kind, count, options);
-  view.addEventListener("pointermove", move, options);
+  for (const kind of kinds) listen.call(view, kind, count, options);
+  listen.call(view, "pointermove", move, options);
 }
 
 function move(event) {
@@ -34,7 +39,7 @@ function move(event) {
 }
 
 function count(event) {
-  if (!event.isTrusted) return;
+  if (!trusted.call(event)) return;
   const wall = Date.now();
   const mono = performance.now();
   activity.wall = wall;

@@ -52,6 +52,11 @@ func TestD1_OnlyPeopleAreActive(t *testing.T) {
 		scrollTo(0, 500);
 		document.getElementById("work").click();
 		document.getElementById("work").focus();
+		// A page that asks as a frame does gets hold of no listener.
+		let stolen;
+		document.dispatchEvent(new CustomEvent("curfew:frame", { detail: { addEventListener(_, f) { stolen = f; } } }));
+		window.addEventListener = document.addEventListener = (_, f) => { stolen = f; };
+		stolen?.({ isTrusted: true });
 	})()`)
 	if got := nextIdle(t, s); got != idle {
 		t.Errorf("scripted events and scrolling count as activity %d ms ago", got)

@@ -29,6 +29,8 @@ export function adopted(taken, alone) {
   };
   const guard = () => {
     document.addEventListener(ask, (event) => {
+      // A page can send this event too. It gets nothing for what is no window below this one.
+      if (!below(window, event.detail)) return;
       event.preventDefault();
       watch(event.detail);
     });
@@ -42,6 +44,14 @@ export function adopted(taken, alone) {
   if (top.document.readyState === "complete") return settle(guard);
   for (const view of above) view.document.addEventListener(here, again);
   top.addEventListener("load", () => again() || settle(guard), { once: true });
+}
+
+// below says whether a window is a frame of another one, at any depth. Only the browser makes what it looks at.
+function below(view, wanted) {
+  for (let i = 0; i < view.length; i++) {
+    if (view[i] === wanted || below(view[i], wanted)) return true;
+  }
+  return false;
 }
 
 // ancestors are the windows of this origin above this one, the topmost first.

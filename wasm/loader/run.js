@@ -9,11 +9,13 @@ export async function run(port) {
   if (typeof WebAssembly !== "object") return fail("unsupported");
   if (!globalThis.crypto?.subtle) return fail("crypto");
   const { go, report, stop } = start(port);
+  let module;
   let instance;
   try {
-    instance = await WebAssembly.instantiate(await download(port.prefix + CURFEW_WASM), go.importObject);
+    module = await download(port.prefix + CURFEW_WASM);
+    instance = await WebAssembly.instantiate(module, go.importObject);
   } catch (error) {
-    return fail(diagnose(error), error);
+    return fail(module ? "compile" : diagnose(error), error);
   }
   try {
     await go.run(instance);
@@ -71,7 +73,8 @@ function diagnose(error) {
 }
 
 // start makes Go's runtime. Go gets its own global object with no more than the agent needs, as it was when this script ran: the
-// page's global object gets no fs, process or Go from us, and the page's later changes to fetch or Date are not ours.
+// page's global object gets no fs, process or Go from us, and a fetch or Date that the page puts in the place of the browser's is
+// not ours.
 function start(port) {
   let written = ""; // the end of what Go wrote: on a panic, the reason
   const decoder = new TextDecoder();

@@ -34,6 +34,10 @@ func press(t testing.TB, tab context.Context, key string) {
 // wantCovered checks that nothing but the cover can be seen, touched or focused.
 func wantCovered(t testing.TB, tab context.Context) {
 	t.Helper()
+	if chrome.Eval[bool](t, tab, inRoot(`false`)+" === null") {
+		t.Error("cover: there is no agent's element")
+		return
+	}
 	problems := chrome.Eval[[]string](t, tab, inRoot(`(() => {
 		const wrong = [], host = root.host, cover = root.querySelector("dialog[part=cover]");
 		if (!cover?.open || !cover.matches(":modal")) return ["no modal cover"];

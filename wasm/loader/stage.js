@@ -10,8 +10,11 @@ let before; // what had the focus before the first one was shown
 let observer;
 let raises = 0;
 
-// While the page is covered it neither scrolls nor prints.
-const hiding = "html{overflow:hidden!important}@media print{html>:not(curfew-agent){display:none!important}}";
+// While the page is covered it neither scrolls nor prints, and no view transition paints it over the cover. The :not() outweighs
+// the page's own important rules.
+const hiding = "html:not(#_#_#_){overflow:hidden!important}" +
+  "@media print{html>:not(curfew-agent,#_#_#_){display:none!important}}" +
+  "::view-transition{display:none!important}";
 let hidden;
 
 function sheet(text) {
@@ -38,6 +41,10 @@ function build() {
     if (event.newState === "open" && event.target !== host) queueMicrotask(raise);
   }, true);
   document.addEventListener("fullscreenchange", raise);
+  // A dialog in a shadow root of the page says nothing when it opens, but it takes the focus, and so does a frame.
+  const away = () => covers.size > 0 && document.activeElement !== host && raise();
+  document.addEventListener("focusin", away, true);
+  addEventListener("blur", () => setTimeout(away));
 }
 
 // present shows a dialog on top of everything until dismiss. escape is called when a person presses Escape.
@@ -45,6 +52,7 @@ export function present(dialog, escape, cover = false) {
   if (!root) build();
   if (shown.length === 0) {
     before = focused();
+    observer.observe(document, { childList: true });
     observer.observe(document.documentElement, { childList: true });
     observer.observe(root, { childList: true, subtree: true, attributeFilter: ["open"] });
   }
@@ -60,6 +68,7 @@ export function present(dialog, escape, cover = false) {
   }
   if (cover) {
     covers.add(dialog);
+    document.activeViewTransition?.skipTransition();
     if (!document.adoptedStyleSheets.includes(hidden)) document.adoptedStyleSheets.push(hidden);
   }
   show(dialog);
@@ -83,7 +92,10 @@ export function dismiss(dialog) {
 }
 
 function show(dialog) {
-  if (!host.isConnected) document.documentElement.append(host);
+  if (!host.isConnected) {
+    document.documentElement.append(host);
+    observer.observe(document.documentElement, { childList: true }); // it may be another one than before
+  }
   if (dialog.parentNode !== root) root.append(dialog);
   if (dialog.open) dialog.close();
   dialog.showModal();

@@ -8,11 +8,13 @@ package page
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hack-pad/safejs"
 
 	"github.com/curfew-project/curfew/agent/activity"
 	"github.com/curfew-project/curfew/agent/browser/jsvalue"
+	"github.com/curfew-project/curfew/shared/wire"
 )
 
 // Modes that the loader starts the agent in: what kind of page this is.
@@ -171,15 +173,20 @@ func (p *Port) leave(url string) error {
 	return err
 }
 
-// Here is the path, query and fragment of the page's address.
+// Here is the path, query and fragment of the page's address, as far as the verifier takes it as an address to come back to.
 func (p *Port) Here() string {
 	here := ""
 	for _, part := range [...]string{"pathname", "search", "hash"} {
 		text, err := jsvalue.Text(p.location, part, maxText)
-		if err != nil {
-			return "/" // too long an address to come back to
+		// Browsers keep a backslash in query and fragment; elsewhere it reads as a slash.
+		text = strings.ReplaceAll(text, `\`, "%5C")
+		if err != nil || len(here)+len(text) > wire.MaxReturnTo {
+			break // the rest is too long; what stands is a shorter address of the same page
 		}
 		here += text
+	}
+	if here == "" {
+		return "/"
 	}
 	return here
 }
