@@ -65,7 +65,9 @@ type Machine struct {
 
 	staying   bool // the user chose to stay and the verifier has not confirmed it
 	stayedAt  activity.Stamp
-	leaving   bool             // the user chose to sign out
+	leaving   bool // the user chose to sign out
+	gap       bool // the page did not run for a while, and the verifier has not answered since
+	gapAt     activity.Stamp
 	dismissed deadline.Instant // the session end whose warning was dismissed (A2)
 	reminded  deadline.Instant // the session end whose last-minute warning has been shown
 
@@ -86,6 +88,14 @@ const (
 
 // Wake looks at the time and the activity.
 func (m *Machine) Wake(at Moment) Orders { return m.orders(at) }
+
+// Gap says that the page comes back from where it did not run, such as the back/forward cache: it stays covered until the
+// verifier has answered (A13).
+func (m *Machine) Gap(at Moment) Orders {
+	m.gap, m.gapAt = true, at.Now
+	m.dueNow(at)
+	return m.orders(at)
+}
 
 // Choose takes what the person picked.
 func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
@@ -130,8 +140,8 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 		// The end is here by this page's estimate and was not yet by the verifier's clock: ask again when it is there too.
 		m.wait = max(ends-reply.Now, 1)
 	}
-	if m.staying || m.leaving {
-		m.dueNow(at) // chosen while this answer was under way
+	if m.gap = m.gap && m.gapAt.Since(m.sentAt) > 0; m.gap || m.staying || m.leaving {
+		m.dueNow(at) // it happened while this answer was under way
 	}
 	if reply.Phase == wire.Ended {
 		m.end(warning.Ended(reply.Reason))

@@ -49,6 +49,12 @@ func (m *Machine) decide(at Moment) Orders {
 		if m.verifierNow(m.sentAt) < ends {
 			m.dueNow(at)
 		}
+	case m.gap:
+		cover := warning.Checking()
+		if m.failures > 0 {
+			cover = warning.Unreachable()
+		}
+		out.Cover = &cover
 	default:
 		out.Show = m.view(local, now)
 	}
@@ -59,7 +65,7 @@ func (m *Machine) decide(at Moment) Orders {
 			m.waitFrom, m.wait = at.Now, max(until-leadTime, 0)
 		}
 	}
-	if m.failures > 0 && m.state.Phase(now) != wire.Active {
+	if m.failures > 0 && (m.gap || m.state.Phase(now) != wire.Active) {
 		m.wait = min(m.wait, lateBackoff)
 	}
 	out.Send = m.request(at)

@@ -86,5 +86,6 @@ type Ports struct {
 	Keys     Keys
 	Verifier Verifier
 	Wakes    <-chan struct{}       // something happened that the agent should look at now; may be coalesced
+	Gaps     <-chan struct{}       // the page comes back from where it did not run; the verifier must be asked (A13)
 	Choices  <-chan warning.Choice // what the person picked
 }

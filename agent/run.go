@@ -97,6 +97,8 @@ func run(ctx context.Context, ports Ports, task errand) error {
 			orders = machine.Wake(look())
 		case <-ports.Wakes:
 			orders = machine.Wake(look())
+		case <-ports.Gaps:
+			orders = machine.Gap(look())
 		case choice := <-ports.Choices:
 			orders = machine.Choose(look(), choice)
 		case a := <-answers:
@@ -149,7 +151,10 @@ func send(ctx context.Context, ports Ports, request Request) answer {
 	token := ""
 	if request.Nonce != "" {
 		key, err := ports.Keys.Find(ctx, request.Key)
-		if err != nil {
+		switch {
+		case err != nil && (ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)):
+			return answer{err: err} // it took too long, as when the page was frozen meanwhile: nothing is wrong with the keys
+		case err != nil:
 			return answer{keys: err}
 		}
 		if token, err = makeProof(ctx, ports, key, endpoint, request.Nonce, &request.Beat); err != nil {

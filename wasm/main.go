@@ -40,7 +40,7 @@ func start(ctx context.Context, port *page.Port) error {
 	if err != nil {
 		return err
 	}
-	ports := agent.Ports{Clock: port, Page: port, Screen: screen, Keys: keys, Verifier: verifier, Wakes: port.Wakes, Choices: screen.Choices}
+	ports := agent.Ports{Clock: port, Page: port, Screen: screen, Keys: keys, Verifier: verifier, Wakes: port.Wakes, Gaps: port.Gaps, Choices: screen.Choices}
 
 	switch port.Mode {
 	case page.SignIn:

@@ -64,6 +64,9 @@ func (d *Drive) Choose(choice warning.Choice) { d.take(d.Machine.Choose(d.Moment
 // Wake is an event of the page that makes the agent look, such as becoming visible.
 func (d *Drive) Wake() { d.take(d.Machine.Wake(d.Moment())) }
 
+// Gap is the page's return from where it did not run.
+func (d *Drive) Gap() { d.take(d.Machine.Gap(d.Moment())) }
+
 // Sleep lets time pass with the machine suspended: the monotonic clock stands still and no timer fires.
 func (d *Drive) Sleep(length int64) { d.Now += length }
 

@@ -213,8 +213,11 @@ func TestD4_StaleCookieOnNavigationIsResumed(t *testing.T) {
 	chrome.Go(t, tab, r.short+"/") // no agent here, so no heartbeats
 	r.clock.stop()
 	r.clock.advance(25 * time.Second) // the cookie is good for 20
-	chrome.Go(t, tab, r.short+"/patients?q=a")
+	chrome.Go(t, tab, r.short+"/patients?q=a#top")
 	chrome.Until(t, tab, `location.search === "?q=a" && globalThis.curfew?.state === "armed"`)
+	if hash := chrome.Eval[string](t, tab, `location.hash`); hash != "#top" {
+		t.Errorf("came back to %q, want the fragment too", hash)
+	}
 	if chrome.Eval[bool](t, tab, "!!"+covered) {
 		t.Error("the resumed page is covered")
 	}

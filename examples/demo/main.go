@@ -85,7 +85,11 @@ Sign in with one of the two accounts:
 }
 
 func listen(port int) (net.Listener, error) {
-	return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		err = fmt.Errorf("%w (the demo takes two ports; choose others with make run PORT=9000)", err)
+	}
+	return l, err
 }
 
 func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }

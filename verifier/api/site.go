@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/curfew-project/curfew/shared/wire"
@@ -27,6 +28,9 @@ func NewSite(prefix string, environments []settings.Environment, record func(set
 	return site
 }
 
+// clip bounds what a client can write into the log.
+func clip(text string) string { return text[:min(len(text), 100)] }
+
 // Prefix is the path below which all of the verifier's addresses are.
 func (s *Site) Prefix() string { return s.prefix }
 
@@ -47,8 +51,8 @@ func (s *Site) For(handle func(http.ResponseWriter, *http.Request, settings.Envi
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		env, ok := s.Environment(r)
 		if !ok {
-			s.record(settings.Environment{}, wire.UnknownOrigin, "")
-			WriteRefusal(w, wire.Refusal{Error: wire.UnknownOrigin, Message: "no environment has this host"})
+			s.record(settings.Environment{}, wire.UnknownOrigin, "host "+strconv.Quote(clip(r.Host)))
+			WriteRefusal(w, wire.Refusal{Error: wire.UnknownOrigin, Message: "no environment has this host: is the Host header passed on?"})
 			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

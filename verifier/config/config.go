@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +47,22 @@ type Provider struct {
 	ClientID         string   `yaml:"client_id"`
 	ClientSecretFile string   `yaml:"client_secret_file"`
 	Scopes           []string `yaml:"scopes"`
+}
+
+// Secret reads the client's secret from its file; it is empty when there is no file.
+func (p Provider) Secret() (string, error) {
+	if p.ClientSecretFile == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(p.ClientSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("client_secret_file: %w", err)
+	}
+	secret := strings.TrimRight(string(text), "\r\n")
+	if secret == "" {
+		return "", fmt.Errorf("client_secret_file %s is empty", p.ClientSecretFile)
+	}
+	return secret, nil
 }
 
 // Limits are policy.Limits as the file has them. A missing value keeps its default.
@@ -141,6 +158,9 @@ func Parse(text []byte) (Config, error) {
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, errors.New(yaml.FormatError(err, false, true))
 	}
+	if c.Listen == "" && c.Prefix == "" && len(c.Environments) == 0 {
+		return Config{}, errors.New("the file is empty: it needs environments, each with id, origin and provider")
+	}
 	if err := c.validate(); err != nil {
 		return Config{}, err
 	}
@@ -190,7 +210,8 @@ func (c Config) validate() error {
 	add := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
 
 	for _, address := range []struct{ key, value string }{{"listen", c.Listen}, {"operator_listen", c.OperatorListen}} {
-		if _, _, err := net.SplitHostPort(address.value); err != nil {
+		_, port, err := net.SplitHostPort(address.value)
+		if number, portErr := strconv.Atoi(port); err != nil || portErr != nil || number < 0 || number > 65535 {
 			add("%s is %q; allowed: host:port, such as 127.0.0.1:8480", address.key, address.value)
 		}
 	}
@@ -256,8 +277,9 @@ func checkOrigin(text string) string {
 		return allowed
 	}
 	for i := range len(text) {
-		if text[i] > '~' {
-			return allowed // browsers send the punycode of other letters
+		// Browsers send the punycode of other letters, and every origin is one host.
+		if c := text[i]; c > '~' || c == '*' {
+			return allowed
 		}
 	}
 	if port := u.Port(); strings.HasSuffix(u.Host, ":") || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {

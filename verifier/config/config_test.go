@@ -78,6 +78,8 @@ func TestBadInputIsNamed(t *testing.T) {
 		"A3 out of range":      {"inactivity_timeout: 15m", "inactivity_timeout: 4m59s", []string{"settings.inactivity_timeout is 4m59s; allowed: 0 (off), or 5m to 24h"}},
 		"A4 out of range":      {"inactivity_warning: 2m", "inactivity_warning: 15m", []string{"settings.inactivity_warning is 15m; allowed: 1m or more, and less than inactivity_timeout (15m)"}},
 		"listen":               {"listen: 127.0.0.1:8480", "listen: here", []string{`listen is "here"`, "host:port"}},
+		"port":                 {"listen: 127.0.0.1:8480", "listen: 127.0.0.1:99999", []string{`listen is "127.0.0.1:99999"`}},
+		"origin with a star":   {"origin: https://records.example", "origin: https://*.example", []string{`origin is "https://*.example"`}},
 		"prefix":               {"prefix: /.curfew/", "prefix: curfew", []string{`prefix is "curfew"`, "/.curfew/"}},
 		"id":                   {"id: clinic", "id: Clinic 1", []string{`environments[0].id is "Clinic 1"`}},
 		"origin with a path":   {"origin: https://records.example", "origin: https://records.example/app", []string{`origin is "https://records.example/app"`}},
@@ -118,6 +120,14 @@ func TestEverythingWrongIsReportedAtOnce(t *testing.T) {
 	for _, want := range []string{"prefix", "id", "session_timeout", "session_warning", "inactivity_timeout"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is missing in\n%v", want, err)
+		}
+	}
+}
+
+func TestEmptyFile(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "---\n"} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "environments") || strings.Contains(err.Error(), "listen") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

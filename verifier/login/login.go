@@ -102,7 +102,7 @@ func (l *Login) signOutPage(w http.ResponseWriter, r *http.Request, env settings
 		// A link on another site cannot sign anybody out; the person can.
 		pages.Write(w, http.StatusOK, pages.Page{
 			Prefix: l.site.Prefix(), Title: "Do you want to sign out?", Paragraphs: []string{"A link from another site led here. You are still signed in."},
-			Link: l.site.Prefix() + "sign-out", LinkText: "Sign out",
+			Link: l.site.Prefix() + "sign-out", LinkText: "Sign out", Other: "/", OtherText: "Stay signed in",
 		})
 		return
 	}

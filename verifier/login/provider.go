@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -79,15 +80,23 @@ func (p *Provider) read(ctx context.Context) (*discovered, error) {
 		return nil, fmt.Errorf("provider %s: %w", p.config.Issuer, err)
 	}
 	var more struct {
-		EndSession string `json:"end_session_endpoint"`
+		EndSession  string   `json:"end_session_endpoint"`
+		AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	}
 	if err := provider.Claims(&more); err != nil {
 		return nil, fmt.Errorf("provider %s: %w", p.config.Issuer, err)
 	}
+	// Said outright, because oauth2 would otherwise try one way after the other with a code that is good for one try. The default is
+	// client_secret_basic (OpenID Connect Discovery section 3).
+	endpoint := provider.Endpoint()
+	endpoint.AuthStyle = oauth2.AuthStyleInHeader
+	if p.config.ClientSecret == "" || len(more.AuthMethods) > 0 && !slices.Contains(more.AuthMethods, "client_secret_basic") {
+		endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
 	return &discovered{
 		oauth: oauth2.Config{
 			ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret,
-			Endpoint: provider.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.config.Scopes...),
+			Endpoint: endpoint, Scopes: append([]string{oidc.ScopeOpenID}, p.config.Scopes...),
 		},
 		verifier:   provider.VerifierContext(ctx, &oidc.Config{ClientID: p.config.ClientID, Now: p.now}),
 		endSession: more.EndSession,

@@ -25,6 +25,8 @@ type Page struct {
 	Nonce          string
 	ReturnTo       string
 	Link, LinkText string
+	// Other is a second link, for people who do not want the first.
+	Other, OtherText string
 }
 
 // policy is the strict content security policy that the agent works under, and a style sheet of our own.

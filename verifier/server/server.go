@@ -79,7 +79,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 	providers := map[string]*login.Provider{}
 	for _, e := range c.Environments {
 		environments = append(environments, settings.Environment{ID: e.ID, Origin: e.Origin, Settings: e.PolicySettings()})
-		secret, err := readSecret(e.Provider.ClientSecretFile)
+		secret, err := e.Provider.Secret()
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("environment %s: %w", e.ID, err), store.Close())
 		}
@@ -198,19 +198,4 @@ func recordTo(log *slog.Logger) audit.Recorder {
 		}
 		log.Info(string(e.Kind), attrs...)
 	}
-}
-
-func readSecret(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("client_secret_file: %w", err)
-	}
-	secret := strings.TrimRight(string(text), "\r\n")
-	if secret == "" {
-		return "", fmt.Errorf("client_secret_file %s is empty", path)
-	}
-	return secret, nil
 }

@@ -31,7 +31,9 @@ function read(script) {
       prefix = new URL(".", address).pathname;
     }
   }
-  return { mode, nonce, returnTo, prefix };
+  // The browser brings the fragment of the page that it wanted along; the server never sees it.
+  const back = mode === "guard" || returnTo.includes("#") ? returnTo : returnTo + location.hash;
+  return { mode, nonce, returnTo: back, prefix };
 }
 
 // An element with the id curfew answers to the name as well, but is nobody's own property.

@@ -12,7 +12,8 @@ export function createPort({ mode, prefix, nonce, returnTo }) {
 
   const port = {
     mode, prefix, nonce, returnTo, activity,
-    wake: null, // set by the agent
+    wake: null, // set by the agent, like gap
+    gap: null,
     armed() {
       setState("armed");
       performance.mark("curfew:armed");
@@ -29,14 +30,14 @@ export function createPort({ mode, prefix, nonce, returnTo }) {
     fail,
   };
 
-  const look = (over) => {
+  const look = (over, wake = port.wake) => {
     if (isFailed()) return;
     // A cover that stands already says more than this one, and writing on it would make it be spoken again.
     if (over && !covered()) cover("One moment…", "We are checking that your session is still open.", "", null);
     const now = performance.now();
     if (asked > 0 && now - asked > patience) return fail("crash", "it does not answer");
     asked ||= now;
-    port.wake?.();
+    wake?.();
   };
   if (mode === "sign-in") return port; // nothing is guarded there, and nobody answers
   onLate(look);
@@ -46,6 +47,7 @@ export function createPort({ mode, prefix, nonce, returnTo }) {
   document.addEventListener("visibilitychange", seen);
   document.addEventListener("resume", seen);
   addEventListener("focus", seen);
-  addEventListener("pageshow", (event) => event.persisted && seen());
+  // Out of the back/forward cache: somebody may have signed out meanwhile, so nothing is shown before the verifier has answered.
+  addEventListener("pageshow", (event) => event.persisted && port.gap && look(true, port.gap));
   return port;
 }

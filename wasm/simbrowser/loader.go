@@ -49,7 +49,8 @@ func (l *loader) port(prefix string, script map[string]string) *host.Object {
 		Define("nonce", host.String(script["data-nonce"])).
 		Define("returnTo", or(script["data-return-to"], "/")).
 		Define("activity", l.activity.object).
-		Define("wake", host.Null)
+		Define("wake", host.Null).
+		Define("gap", host.Null)
 	method := func(name string, do func(c host.Call) error) {
 		l.object.DefineFunc(name, func(c host.Call) (host.Value, error) { return host.Undefined, do(c) })
 	}

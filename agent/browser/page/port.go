@@ -39,6 +39,7 @@ type Port struct {
 	Nonce    string // SignIn: for the first proof
 	ReturnTo string // SignIn and Resume: where the person wanted to go
 	Wakes    chan struct{}
+	Gaps     chan struct{}
 
 	port        safejs.Value
 	activity    safejs.Value
@@ -58,7 +59,7 @@ func Take() (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Port{Wakes: make(chan struct{}, 1)}
+	p := &Port{Wakes: make(chan struct{}, 1), Gaps: make(chan struct{}, 1)}
 	if p.port, err = jsvalue.Object(curfew, "port"); err != nil {
 		return nil, err
 	}
@@ -87,17 +88,22 @@ func Take() (*Port, error) {
 			return nil, err
 		}
 	}
-	wake, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
-		select {
-		case p.Wakes <- struct{}{}:
-		default: // one wake is pending already
+	for name, events := range map[string]chan struct{}{"wake": p.Wakes, "gap": p.Gaps} {
+		happened, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+			select {
+			case events <- struct{}{}:
+			default: // one is pending already
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+		if err := p.port.Set(name, happened); err != nil {
+			return nil, err
+		}
 	}
-	return p, p.port.Set("wake", wake)
+	return p, nil
 }
 
 // Now reads both clocks.

@@ -86,8 +86,12 @@ func with(parent context.Context, mode string, do func(ctx context.Context, tran
 		}
 		return do(ctx, transaction, store)
 	}()
-	if err == nil || parent.Err() != nil {
+	switch {
+	case err == nil || parent.Err() != nil:
 		return errors.Join(err, parent.Err())
+	case ctx.Err() != nil:
+		// No answer is no proof that anything is wrong: the page may have been frozen meanwhile.
+		return fmt.Errorf("IndexedDB does not answer: %w", context.DeadlineExceeded)
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

@@ -12,9 +12,10 @@ import (
 func checkConfigCommand() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
-		Use:     "check-config",
-		Short:   "Check the configuration file and show what it means",
-		Long:    `Check the configuration file. Everything that is wrong is reported at once; exit status 1 means that serve would refuse it.`,
+		Use:   "check-config",
+		Short: "Check the configuration file and show what it means",
+		Long: `Check the configuration file. What is out of range is all reported at once, and what cannot be
+read with its line and column. Exit status 1 means that serve would refuse it.`,
 		Example: `  curfew check-config --config /etc/curfew/curfew.yaml`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -23,6 +24,9 @@ func checkConfigCommand() *cobra.Command {
 				return err
 			}
 			for _, env := range c.Environments {
+				if _, err := env.Provider.Secret(); err != nil {
+					return fmt.Errorf("environment %s: %w", env.ID, err)
+				}
 				s := env.PolicySettings()
 				inactivity := "off"
 				if s.InactivityOn() {

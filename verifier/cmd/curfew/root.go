@@ -1,8 +1,19 @@
 package main
 
 import (
+	"runtime/debug"
+
 	"github.com/spf13/cobra"
 )
+
+// version is what the build knows of itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version + " " + info.GoVersion
+}
 
 func root() *cobra.Command {
 	cmd := &cobra.Command{
@@ -11,6 +22,7 @@ func root() *cobra.Command {
 		Long: `Curfew ends web sessions on time and proves that it did. A small agent in the page watches for human activity,
 warns before the session ends and sends signed heartbeats; this program, the verifier, checks them against the key
 that the session is bound to and against deadlines that only it can move.`,
+		Version:      version(),
 		SilenceUsage: true,
 	}
 	cmd.AddCommand(serveCommand(), checkConfigCommand())
