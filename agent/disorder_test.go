@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/curfew-project/curfew/agent"
+	"github.com/curfew-project/curfew/agent/agenttest"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/wire"
 )
@@ -102,6 +103,12 @@ func TestD5_EndedPageStaysCovered(t *testing.T) {
 // A13: out of the back/forward cache nothing is shown before the verifier has answered, and an answer to an older question does
 // not count.
 func TestA13_GapIsCoveredUntilTheVerifierAnswers(t *testing.T) {
+	early := agenttest.New(start, newVerifier(times).answer)
+	early.Gap() // before the first answer
+	expect(t, early, "cover: One moment…")
+	early.Pass(second)
+	expect(t, early, page)
+
 	v, d := begin(times)
 	d.Gap()
 	expect(t, d, "cover: One moment…")

@@ -86,6 +86,9 @@ func (m *Machine) beforeFirstAnswer(at Moment) Orders {
 	case m.failures > 0:
 		cover := warning.Unreachable()
 		out.Cover = &cover
+	case m.gap:
+		cover := warning.Checking()
+		out.Cover = &cover
 	}
 	out.Send = m.request(at)
 	out.Wake = max(m.wait-at.Now.Since(m.waitFrom), 1)
