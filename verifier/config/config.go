@@ -155,8 +155,8 @@ func Parse(text []byte) (Config, error) {
 		return Config{}, fmt.Errorf("the file has more than %d bytes", maxFile)
 	}
 	c := Default()
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return Config{}, errors.New(yaml.FormatError(err, false, true))
+	if err := decode(text, &c); err != nil {
+		return Config{}, err
 	}
 	if c.Listen == "" && c.Prefix == "" && len(c.Environments) == 0 {
 		return Config{}, errors.New("the file is empty: it needs environments, each with id, origin and provider")
@@ -165,6 +165,20 @@ func Parse(text []byte) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// decode reads YAML. The library panics on some malformed texts, which fuzzing found; here that is an error like any other.
+func decode(text []byte, into *Config) (err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("the file cannot be read as YAML: %v", problem)
+		}
+	}()
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(into)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return errors.New(yaml.FormatError(err, false, true))
+	}
+	return nil
 }
 
 // PolicyLimits are the limits in force.
