@@ -1,6 +1,6 @@
 GO      ?= go
 BIN     := .bin
-FUZZ    ?= 5s
+FUZZ    ?= 20000x
 PORT    ?= 8400
 STATICCHECK := v0.8.2
 
@@ -33,7 +33,7 @@ test: tools wasm check ## All tests, with the race detector, and a short run of 
 	$(GO) test -race ./...
 	@FUZZ=$(FUZZ) GO="$(GO)" sh .ci/fuzz
 
-fuzz: wasm ## Every fuzz target for FUZZ each (FUZZ=5m)
+fuzz: wasm ## Every fuzz target, FUZZ each: a time or a count (FUZZ=5m)
 	@FUZZ=$(FUZZ) GO="$(GO)" sh .ci/fuzz
 
 bench: wasm ## Print the figures beside what they are compared with (about three minutes)
