@@ -138,7 +138,8 @@ const sealOverhead = 12 + 16 // GCM nonce and tag
 
 func (r *Ring) find(token string, overhead int) (*key, []byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) < idSize+overhead {
+	// encoding/base64 skips line breaks, which would give one token many forms.
+	if err != nil || len(raw) < idSize+overhead || base64.RawURLEncoding.EncodedLen(len(raw)) != len(token) {
 		return nil, nil, ErrToken
 	}
 	for i := range r.keys {
