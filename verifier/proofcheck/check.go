@@ -184,7 +184,9 @@ const coordinateSize = 32
 // coordinate decodes a coordinate of exactly 32 bytes (RFC 7518 section 6.2.1.2).
 func coordinate(into []byte, text string) bool {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	return err == nil && copy(into, raw) == coordinateSize && len(raw) == coordinateSize
+	// encoding/base64 skips line breaks, which would give one key many thumbprints.
+	return err == nil && len(text) == base64.RawURLEncoding.EncodedLen(coordinateSize) &&
+		copy(into, raw) == coordinateSize && len(raw) == coordinateSize
 }
 
 // sameURL compares htu with the request's address after the normalisation of RFC 3986 section 6.2 that RFC 9449 section 4.3

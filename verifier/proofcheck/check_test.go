@@ -147,6 +147,7 @@ func TestP6P8_RefusesEverySpoiledProof(t *testing.T) {
 		"step 5: off the curve":         {withHeader(m.Public.Y, other.Public.Y), wire.InvalidProof},
 		"step 5: short coordinate":      {withHeader(m.Public.X, m.Public.X[:40]), wire.InvalidProof},
 		"step 5: padded coordinate":     {withHeader(m.Public.X, m.Public.X+"="), wire.InvalidProof},
+		"step 5: x with a line break":   {withHeader(m.Public.X, m.Public.X[:20]+`\n`+m.Public.X[20:]), wire.InvalidProof},
 		"step 5: x is a number":         {withHeader(`"x":"`+m.Public.X+`"`, `"x":5`), wire.InvalidProof},
 		"step 5: the point at infinity": {withHeader(m.Public.X, strings.Repeat("A", 43)), wire.InvalidProof},
 		"step 6: another key in jwk":    {withHeader(m.Public.X+`","y":"`+m.Public.Y, other.Public.X+`","y":"`+other.Public.Y), wire.InvalidProof},
