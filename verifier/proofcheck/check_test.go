@@ -170,6 +170,7 @@ func TestP6P8_RefusesEverySpoiledProof(t *testing.T) {
 		"no seq":                        {withPayload(`,"seq":1`, ``), wire.InvalidProof},
 		"negative seq":                  {withPayload(`"seq":1`, `"seq":-1`), wire.InvalidProof},
 		"seq over 64 bits":              {withPayload(`"seq":1`, `"seq":18446744073709551616`), wire.InvalidProof},
+		"seq beyond what a page reads":  {withPayload(`"seq":1`, `"seq":9007199254740993`), wire.InvalidProof},
 		"no idle":                       {withPayload(`,"idle":250`, ``), wire.InvalidProof},
 		"activity in the future":        {withPayload(`"idle":250`, `"idle":-60000`), wire.InvalidProof},
 		"idle over the cap":             {withPayload(`"idle":250`, `"idle":99999999999999`), wire.InvalidProof},
@@ -191,6 +192,19 @@ func TestP6P8_RefusesEverySpoiledProof(t *testing.T) {
 	}
 	if _, err := Check([]string{token}, expectAt(n, true, now)); err != nil {
 		t.Errorf("the unspoiled proof is refused: %v", err)
+	}
+}
+
+// A key has one form, and so one thumbprint, also in proofs that need not be canonical.
+func TestB3_CoordinateHasOneForm(t *testing.T) {
+	n, m := testNonces(t), newMaker(t)
+	payload := `{"jti":"a","htm":"POST","htu":"` + here + `","iat":1,"nonce":"` + n.Issue("s", now) + `"}`
+	if _, err := Check([]string{m.raw(t, m.header(), payload)}, expectAt(n, false, now)); err != nil {
+		t.Fatalf("the unspoiled proof is refused: %v", err)
+	}
+	broken := strings.Replace(m.header(), m.Public.X, m.Public.X[:20]+`\n`+m.Public.X[20:], 1)
+	if _, err := Check([]string{m.raw(t, broken, payload)}, expectAt(n, false, now)); err == nil {
+		t.Error("a coordinate with a line break is accepted")
 	}
 }
 
