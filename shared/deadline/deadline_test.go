@@ -110,10 +110,41 @@ func TestA12_TighteningLeavesTheFullWarning(t *testing.T) {
 	}
 }
 
+// A7: while the provider cannot be asked, the session has a deadline that leaves the full warning, and that only the provider's
+// answer takes away.
+func TestA7_TheProvidersSilenceHasADeadline(t *testing.T) {
+	free := Begin(policy.Settings{SessionWarning: 20 * time.Minute, InactivityWarning: 2 * time.Minute}, start)
+	if ends, reason := free.Ends(); ends != Never || reason != "" || free.Ended(start+1000*24*60*minute) || free.Next(start) != 0 || free.SessionWarns() != 0 {
+		t.Fatalf("A5: without a session timeout the session ends at %d for %q", ends, reason)
+	}
+	now := start + 60*minute
+	silent := Step(free, Unconfirmed{By: now + 5*minute}, now)
+	if ends, reason := silent.Ends(); ends != now+20*minute || reason != wire.PolicyCheckOverdue || silent.Warning(now) != wire.WarnSession {
+		t.Errorf("ends %d ms later for %q, want the full warning of 20 minutes", ends-now, reason)
+	}
+	if again := Step(silent, Unconfirmed{By: now + 500*minute}, now+minute); again != silent {
+		t.Error("a second failure moved the deadline")
+	}
+	if kept := Step(silent, Change{policy.Settings{SessionWarning: 30 * time.Second, InactivityWarning: time.Minute}}, now+minute); kept.CheckBy != silent.CheckBy {
+		t.Error("other settings moved the deadline")
+	}
+	if good := Step(silent, Confirmed{}, now+minute); good != free {
+		t.Errorf("after the provider's answer: %+v", good)
+	}
+	if over := Step(silent, Confirmed{}, now+20*minute); over.Reason != wire.PolicyCheckOverdue || over.EndedAt != now+20*minute {
+		t.Errorf("an answer that comes too late revived the session: %+v", over)
+	}
+	// A8: a custom timeout that is earlier wins.
+	custom := Step(example(), Unconfirmed{By: start + 480*minute}, start+minute)
+	if custom.SessionEnds() != start+60*minute || custom.SessionReason() != wire.SessionTimeout {
+		t.Errorf("the custom timeout does not win: %d for %s", custom.SessionEnds()-start, custom.SessionReason())
+	}
+}
+
 // drawEvent draws any event with any instant around now, including the future and long ago.
 func drawEvent(t *rapid.T, now Instant) Event {
 	at := now + rapid.Int64Range(-30*minute, 30*minute).Draw(t, "at")
-	switch rapid.IntRange(0, 5).Draw(t, "kind") {
+	switch rapid.IntRange(0, 7).Draw(t, "kind") {
 	case 0:
 		return Activity{At: at}
 	case 1:
@@ -124,6 +155,10 @@ func drawEvent(t *rapid.T, now Instant) Event {
 		return Change{Settings: drawSettings(t)}
 	case 4:
 		return End{Reason: rapid.SampledFrom(wire.Reasons()).Draw(t, "reason")}
+	case 5:
+		return Unconfirmed{By: at}
+	case 6:
+		return Confirmed{}
 	}
 	return Tick{}
 }
@@ -135,6 +170,9 @@ func drawSettings(t *rapid.T) policy.Settings {
 	session := seconds("session", 60, 7200)
 	s := policy.Settings{SessionTimeout: session, SessionWarning: seconds("warning", 20, int64(session/time.Second)-1),
 		InactivityWarning: 20 * time.Second, AnyActivityStays: rapid.Bool().Draw(t, "any")}
+	if rapid.IntRange(0, 3).Draw(t, "provider mode") == 0 {
+		s.SessionTimeout = 0
+	}
 	if rapid.Bool().Draw(t, "inactivity on") {
 		s.InactivityTimeout = seconds("inactivity", 30, int64(session/time.Second)-1)
 	}
@@ -173,12 +211,21 @@ func TestP1P4P5_Step(t *testing.T) {
 					t.Fatalf("P5: %#v moved the activity", event)
 				}
 			}
-			if !changed && s.SessionEnds() != before.SessionEnds() {
+			if !changed && s.timeoutEnds() != before.timeoutEnds() {
 				t.Fatalf("A1: %#v moved the session's end", event)
 			}
-			if changed && s.EndedAt == 0 && before.EndedAt == 0 {
-				if least := min(before.SessionEnds(), judged+millis(s.Settings.SessionWarning)); s.SessionEnds() < least {
-					t.Fatalf("A12: session ends %d ms early", least-s.SessionEnds())
+			_, unconfirmed := event.(Unconfirmed)
+			_, confirmed := event.(Confirmed)
+			if s.EndedAt == 0 && s.CheckBy != before.CheckBy && (!confirmed || s.CheckBy != 0) && (!unconfirmed || before.CheckBy != 0) {
+				t.Fatalf("A7: %#v moved the provider's deadline from %d to %d", event, before.CheckBy, s.CheckBy)
+			}
+			if s.EndedAt == 0 && (changed || unconfirmed) && s.SessionEnds() != 0 {
+				least := judged + millis(s.Settings.SessionWarning)
+				if was := before.SessionEnds(); was != 0 {
+					least = min(least, was)
+				}
+				if s.SessionEnds() < least {
+					t.Fatalf("A12 P3: %#v ends the session %d ms early", event, least-s.SessionEnds())
 				}
 			}
 			if next := s.Next(now); next != 0 && (next <= now || s.Phase(next-1) != s.Phase(now) || s.Warning(next-1) != s.Warning(now)) {

@@ -10,8 +10,11 @@ import (
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
-// Instant is milliseconds since the Unix epoch by the verifier's clock. Zero means never or not yet.
+// Instant is milliseconds since the Unix epoch by the verifier's clock. Zero means not yet, or that there is none.
 type Instant = int64
+
+// Never is later than every instant: the first deadline of a session that has none, because its provider alone decides (A5).
+const Never Instant = 1 << 62
 
 // State is all that decides when a session ends. It is a value: copies are independent, and == compares two.
 type State struct {
@@ -23,6 +26,10 @@ type State struct {
 	SessionFloor    Instant
 	InactivityFloor Instant
 
+	// CheckBy is set while the identity provider cannot be asked: by then it must have confirmed the user, or the session
+	// ends (A7). Zero while nothing is wrong.
+	CheckBy Instant
+
 	EndedAt Instant     // zero while the session lives; then the exact instant of its end, and final
 	Reason  wire.Reason // set with EndedAt
 }
@@ -32,9 +39,30 @@ func Begin(settings policy.Settings, now Instant) State {
 	return State{Settings: settings, Began: now, Active: now}
 }
 
-// SessionEnds is the instant at which the session timeout ends the session (A1).
-func (s State) SessionEnds() Instant {
+// timeoutEnds is the instant at which the session timeout ends the session (A1), or zero without one.
+func (s State) timeoutEnds() Instant {
+	if !s.Settings.SessionOn() {
+		return 0
+	}
 	return max(s.Began+millis(s.Settings.SessionTimeout), s.SessionFloor)
+}
+
+// SessionEnds is the instant at which the session ends whatever the user does, or zero when there is none: the session timeout
+// (A1), or the end of the provider's silence (A7) if that is earlier.
+func (s State) SessionEnds() Instant {
+	ends := s.timeoutEnds()
+	if s.CheckBy != 0 && (ends == 0 || s.CheckBy < ends) {
+		return s.CheckBy
+	}
+	return ends
+}
+
+// SessionReason is the reason that SessionEnds would give.
+func (s State) SessionReason() wire.Reason {
+	if s.CheckBy != 0 && s.SessionEnds() != s.timeoutEnds() {
+		return wire.PolicyCheckOverdue
+	}
+	return wire.SessionTimeout
 }
 
 // InactivityEnds is the instant at which inactivity ends the session if nothing moves it (A3), or zero when off.
@@ -45,9 +73,13 @@ func (s State) InactivityEnds() Instant {
 	return max(s.Active+millis(s.Settings.InactivityTimeout), s.InactivityFloor)
 }
 
-// SessionWarns is the instant from which the session warning is due (A2).
+// SessionWarns is the instant from which the session warning is due (A2), or zero when the session has no such end.
 func (s State) SessionWarns() Instant {
-	return s.SessionEnds() - millis(s.Settings.SessionWarning)
+	ends := s.SessionEnds()
+	if ends == 0 {
+		return 0
+	}
+	return ends - millis(s.Settings.SessionWarning)
 }
 
 // InactivityWarns is the instant from which the inactivity warning is due (A4), or zero when inactivity is off.
@@ -58,12 +90,16 @@ func (s State) InactivityWarns() Instant {
 	return s.InactivityEnds() - millis(s.Settings.InactivityWarning)
 }
 
-// Ends is the first deadline and the reason it would give. A tie goes to the session timeout, which nothing can move.
+// Ends is the first deadline and the reason it would give; Never when there is none. A tie goes to the end that nothing can
+// move.
 func (s State) Ends() (Instant, wire.Reason) {
 	if s.EndedAt != 0 {
 		return s.EndedAt, s.Reason
 	}
-	ends, reason := s.SessionEnds(), wire.SessionTimeout
+	ends, reason := Never, wire.Reason("")
+	if session := s.SessionEnds(); session != 0 {
+		ends, reason = session, s.SessionReason()
+	}
 	if idle := s.InactivityEnds(); idle != 0 && idle < ends {
 		ends, reason = idle, wire.Inactivity
 	}
@@ -81,7 +117,7 @@ func (s State) Warning(now Instant) wire.Warning {
 	if s.Ended(now) {
 		return wire.WarnNone
 	}
-	session := now >= s.SessionWarns()
+	session := s.SessionEnds() != 0 && now >= s.SessionWarns()
 	inactivity := s.Settings.InactivityOn() && now >= s.InactivityWarns()
 	switch {
 	case inactivity && (!session || s.InactivityEnds() < s.SessionEnds()):
@@ -106,14 +142,17 @@ func (s State) Phase(now Instant) wire.Phase {
 // Next is the first instant after now at which Phase or Warning changes if nothing happens, or zero when they never
 // change again. Timers are set to it: they are deadlines, not countdowns.
 func (s State) Next(now Instant) Instant {
-	if s.Ended(now) {
+	next, _ := s.Ends()
+	if now >= next {
 		return 0
 	}
-	next, _ := s.Ends()
 	for _, at := range [...]Instant{s.SessionWarns(), s.InactivityWarns()} {
 		if at > now && at < next {
 			next = at
 		}
+	}
+	if next == Never {
+		return 0
 	}
 	return next
 }

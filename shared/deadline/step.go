@@ -25,6 +25,13 @@ type Stay struct{ At Instant }
 // Change puts other settings in force (A12).
 type Change struct{ Settings policy.Settings }
 
+// Unconfirmed says that the provider could not be asked whether the user may go on: it must have confirmed the user By then (A7).
+// The full warning is left all the same (P3). Only the first of several counts, so repeating it moves nothing.
+type Unconfirmed struct{ By Instant }
+
+// Confirmed says that the provider has confirmed the user (A5).
+type Confirmed struct{}
+
 // End ends the session for a reason other than time.
 type End struct{ Reason wire.Reason }
 
@@ -60,9 +67,15 @@ func (e Stay) apply(s State, now Instant) State { return s.moveTo(min(e.At, now)
 // apply lets a tightened deadline fall no nearer than the full warning from now, nor nearer than it was if it was nearer
 // already (A12). So repeating a change moves nothing.
 func (e Change) apply(s State, now Instant) State {
-	next := State{Settings: e.Settings, Began: s.Began, Active: s.Active}
-	if floor := min(s.SessionEnds(), now+millis(e.Settings.SessionWarning)); next.SessionEnds() < floor {
-		next.SessionFloor = floor
+	next := State{Settings: e.Settings, Began: s.Began, Active: s.Active, CheckBy: s.CheckBy}
+	if e.Settings.SessionOn() {
+		floor := now + millis(e.Settings.SessionWarning)
+		if s.Settings.SessionOn() {
+			floor = min(floor, s.timeoutEnds())
+		}
+		if next.timeoutEnds() < floor {
+			next.SessionFloor = floor
+		}
 	}
 	if e.Settings.InactivityOn() {
 		floor := now + millis(e.Settings.InactivityWarning)
@@ -74,6 +87,18 @@ func (e Change) apply(s State, now Instant) State {
 		}
 	}
 	return next
+}
+
+func (e Unconfirmed) apply(s State, now Instant) State {
+	if s.CheckBy == 0 {
+		s.CheckBy = max(e.By, now+millis(s.Settings.SessionWarning))
+	}
+	return s
+}
+
+func (Confirmed) apply(s State, _ Instant) State {
+	s.CheckBy = 0
+	return s
 }
 
 func (e End) apply(s State, now Instant) State {

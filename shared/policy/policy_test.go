@@ -10,7 +10,7 @@ import (
 const minute = time.Minute
 
 func with(change func(*Settings)) Settings {
-	s := Defaults()
+	s := Defaults().Capped(Cap)
 	change(&s)
 	return s
 }
@@ -29,6 +29,8 @@ func TestA1toA4_LimitsAtTheirEdges(t *testing.T) {
 		setting string // the setting that is refused, or empty
 	}{
 		{"defaults", Defaults(), ""},
+		{"A5 no session timeout", session(0), ""},
+		{"A5 an inactivity timeout without a session timeout", with(func(s *Settings) { s.SessionTimeout, s.InactivityTimeout = 0, 1440*minute }), ""},
 		{"A1 below 60", session(60*minute - time.Second), "session_timeout"},
 		{"A1 at 60", session(60 * minute), ""},
 		{"A1 above 60", session(60*minute + time.Second), ""},
@@ -74,7 +76,7 @@ func TestEveryViolationAtOnceNamesSettingValueAndRange(t *testing.T) {
 	bad := Settings{SessionTimeout: 30 * minute, SessionWarning: 45 * minute, InactivityTimeout: 3 * minute, InactivityWarning: 30 * time.Second}
 	err := bad.Validate(DefaultLimits())
 	want := []string{
-		"session_timeout is 30m; allowed: 1h to 24h (A1)",
+		"session_timeout is 30m; allowed: 0 (the provider's own policy, A5), or 1h to 24h (A1)",
 		"session_warning is 45m; allowed: 20s or more, and less than session_timeout (30m) (A2)",
 		"inactivity_timeout is 3m; allowed: 0 (off), or 5m to 24h and less than session_timeout (30m) (A3)",
 		"inactivity_warning is 30s; allowed: 1m or more, and less than inactivity_timeout (3m) (A4)",
@@ -104,6 +106,15 @@ func TestLimitsCanBeLoweredButNotBelowAWarningThatCanBeRead(t *testing.T) {
 		spoil(&limits)
 		if limits.Validate() == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// A6: a cap shortens and never lengthens.
+func TestA6_Capped(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{0: Cap, time.Hour: time.Hour, 48 * time.Hour: Cap} {
+		if got := (Settings{SessionTimeout: timeout}).Capped(Cap).SessionTimeout; got != want {
+			t.Errorf("a timeout of %s capped is %s, want %s", timeout, got, want)
 		}
 	}
 }

@@ -63,17 +63,18 @@ func (s Settings) Validate(l Limits) error {
 		return true
 	}
 
-	if whole("session_timeout", "A1", s.SessionTimeout) && !l.SessionTimeout.holds(s.SessionTimeout) {
-		all.add("session_timeout", "A1", s.SessionTimeout, "%s to %s", l.SessionTimeout.Min, l.SessionTimeout.Max)
+	if s.SessionTimeout != 0 && whole("session_timeout", "A1", s.SessionTimeout) && !l.SessionTimeout.holds(s.SessionTimeout) {
+		all.add("session_timeout", "A1", s.SessionTimeout, "0 (the provider's own policy, A5), or %s to %s", l.SessionTimeout.Min, l.SessionTimeout.Max)
 	}
-	if whole("session_warning", "A2", s.SessionWarning) && (s.SessionWarning < MinWarning || s.SessionWarning >= s.SessionTimeout) {
-		all.add("session_warning", "A2", s.SessionWarning, "%s or more, and less than session_timeout (%s)", MinWarning, s.SessionTimeout)
+	longest := s.longest(l)
+	if whole("session_warning", "A2", s.SessionWarning) && (s.SessionWarning < MinWarning || s.SessionWarning >= longest) {
+		all.add("session_warning", "A2", s.SessionWarning, "%s or more, and less than "+s.longestName()+" (%s)", MinWarning, longest)
 	}
 	if s.InactivityOn() || s.InactivityTimeout < 0 {
 		ok := whole("inactivity_timeout", "A3", s.InactivityTimeout)
-		if ok && (!l.InactivityTimeout.holds(s.InactivityTimeout) || s.InactivityTimeout >= s.SessionTimeout) {
-			all.add("inactivity_timeout", "A3", s.InactivityTimeout, "0 (off), or %s to %s and less than session_timeout (%s)",
-				l.InactivityTimeout.Min, l.InactivityTimeout.Max, s.SessionTimeout)
+		if ok && (!l.InactivityTimeout.holds(s.InactivityTimeout) || s.SessionOn() && s.InactivityTimeout >= s.SessionTimeout) {
+			all.add("inactivity_timeout", "A3", s.InactivityTimeout, "0 (off), or %s to %s and less than "+s.longestName()+" (%s)",
+				l.InactivityTimeout.Min, l.InactivityTimeout.Max, longest)
 		}
 	}
 	if whole("inactivity_warning", "A4", s.InactivityWarning) {
@@ -88,6 +89,22 @@ func (s Settings) Validate(l Limits) error {
 		}
 	}
 	return all.orNil()
+}
+
+// longest is what the warnings must be shorter than: the session timeout, or where there is none the ceiling of one, so that
+// setting one later does not make them invalid.
+func (s Settings) longest(l Limits) time.Duration {
+	if s.SessionOn() {
+		return s.SessionTimeout
+	}
+	return l.SessionTimeout.Max
+}
+
+func (s Settings) longestName() string {
+	if s.SessionOn() {
+		return "session_timeout"
+	}
+	return "limits.session_timeout.max"
 }
 
 // Format writes a length the way the settings file takes it: 24h, 1h30m, 90s becomes 1m30s, 0s.

@@ -2,7 +2,7 @@ package wire
 
 // Settings are the times of an environment as the page receives them, in milliseconds; see policy.Settings.
 type Settings struct {
-	SessionTimeout    int64 `json:"session_timeout"`
+	SessionTimeout    int64 `json:"session_timeout"` // 0: the provider's own policy (A5)
 	SessionWarning    int64 `json:"session_warning"`
 	InactivityTimeout int64 `json:"inactivity_timeout"` // 0: off
 	InactivityWarning int64 `json:"inactivity_warning"`
@@ -21,9 +21,10 @@ type Reply struct {
 	Active          int64    `json:"active"`
 	SessionFloor    int64    `json:"session_floor,omitempty"`
 	InactivityFloor int64    `json:"inactivity_floor,omitempty"`
+	CheckBy         int64    `json:"check_by,omitempty"` // the provider must have confirmed the user by then (A7)
 	Settings        Settings `json:"settings"`
 
-	SessionEnds    int64 `json:"session_ends"`              // for people and tests; follows from the state
+	SessionEnds    int64 `json:"session_ends,omitempty"`    // for people and tests; follows from the state; 0: none
 	InactivityEnds int64 `json:"inactivity_ends,omitempty"` // 0: off
 
 	Seq      uint64 `json:"seq"`      // the sequence number just accepted
@@ -72,6 +73,22 @@ type Refusal struct {
 	SignIn  string `json:"sign_in,omitempty"` // where a browser goes that has no session
 	Resume  string `json:"resume,omitempty"`  // with StaleCookie
 }
+
+// SignIn is what POST sign-in is told besides the proof, as a form.
+type SignIn struct {
+	ReturnTo string // where to go afterwards
+	Stay     bool   // the person chose to stay signed in (A7)
+}
+
+// Fields of that form.
+const (
+	FieldReturnTo = "return_to"
+	FieldStay     = "stay" // "1": yes
+)
+
+// EventEnded is the type of the server-sent event that says that the session has ended. Its data is the Reason. A page takes it
+// for a hint to ask and for nothing else.
+const EventEnded = "ended"
 
 // Redirect answers POST sign-in and POST sign-out: where the browser goes next.
 type Redirect struct {

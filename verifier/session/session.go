@@ -64,15 +64,26 @@ type Session struct {
 	AuthTime int64      // when the user entered credentials, in seconds since the epoch, by the provider
 	Provider string     // the provider's own session ID (sid), for back-channel logout (B5); at most MaxProvider bytes
 
+	Check Check
+
 	Seq   uint64 // the last accepted sequence number
 	State deadline.State
 }
 
-// Secrets are what a sign-in left that is needed rarely and weighs much. They are no part of a Session, so that a store can
-// keep every session in memory and these on disk.
-type Secrets struct {
-	IDToken string // the ID token of the sign-in, for id_token_hint (B4); at most MaxIDToken bytes
+// Check is what is known about the provider's view of the user (A5 to A7). Its instants are milliseconds since the epoch and
+// whole seconds.
+type Check struct {
+	At   int64 // when the provider last confirmed the user: at sign-in or at a policy check
+	Next int64 // from when the provider is to be asked again; 0 exactly when the session is bypassed
+	// Bypassed marks a session whose provider is not asked again and that is capped instead (A6).
+	Bypassed bool
+	// Stay marks a session whose user chose to stay signed in: an outage of the provider ends it later (A7).
+	Stay bool
 }
+
+// Sealed are a session's secrets, encrypted by whoever gives them to a store. They are needed rarely and weigh much, so they are
+// no part of a Session: a store can keep every session in memory and these on disk. At most MaxSealed bytes.
+type Sealed string
 
 // Caps, in bytes, of the fields that come from the provider or the operator.
 const (
@@ -81,14 +92,17 @@ const (
 	MaxIssuer      = 2048
 	MaxEnvironment = 255
 	MaxProvider    = 255
-	MaxIDToken     = 8 << 10
+	MaxSealed      = 32 << 10
 )
+
+// maxInstant is the last second that 32 bits hold, in the year 2106: a store may keep whole seconds in them.
+const maxInstant = (1<<32 - 1) * 1000
 
 // ErrInvalid is in the tree of every error of Validate.
 var ErrInvalid = errors.New("session cannot be kept")
 
 // Validate checks what a store may rely on: every field within its cap, a user with all three parts, settings in whole
-// milliseconds, the unit of every instant, and a reason exactly when the session has ended.
+// milliseconds, the unit of every instant, a policy check in whole seconds, and a reason exactly when the session has ended.
 func (s Session) Validate() error {
 	for _, field := range [...]struct {
 		name, value string
@@ -110,6 +124,14 @@ func (s Session) Validate() error {
 			return fmt.Errorf("%w: a setting is %s; allowed: whole milliseconds", ErrInvalid, length)
 		}
 	}
+	for _, at := range [...]int64{s.Check.At, s.Check.Next, s.State.CheckBy} {
+		if at < 0 || at%1000 != 0 || at > maxInstant {
+			return fmt.Errorf("%w: a policy check is at %d; allowed: whole seconds from 0 to %d, in milliseconds", ErrInvalid, at, int64(maxInstant))
+		}
+	}
+	if s.Check.Bypassed != (s.Check.Next == 0) {
+		return fmt.Errorf("%w: bypassed is %t with the next policy check at %d", ErrInvalid, s.Check.Bypassed, s.Check.Next)
+	}
 	if ended := s.State.EndedAt != 0; ended != (s.State.Reason != "") || ended && !s.State.Reason.Valid() {
 		return fmt.Errorf("%w: ended at %d with reason %q", ErrInvalid, s.State.EndedAt, s.State.Reason)
 	}
@@ -117,9 +139,9 @@ func (s Session) Validate() error {
 }
 
 // Validate checks the caps.
-func (s Secrets) Validate() error {
-	if n := len(s.IDToken); n > MaxIDToken {
-		return fmt.Errorf("%w: ID token has %d bytes; allowed: 0 to %d", ErrInvalid, n, MaxIDToken)
+func (s Sealed) Validate() error {
+	if n := len(s); n > MaxSealed {
+		return fmt.Errorf("%w: sealed secrets have %d bytes; allowed: 0 to %d", ErrInvalid, n, MaxSealed)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func FuzzParseID(f *testing.F) {
 }
 
 func TestValidateBoundsWhatAStoreKeeps(t *testing.T) {
-	good := Session{User: User{Environment: "clinic", Issuer: "https://login.example", Subject: "amara"}, State: deadline.Begin(policy.Defaults(), 1)}
+	good := Session{User: User{Environment: "clinic", Issuer: "https://login.example", Subject: "amara"}, Check: Check{At: 1000, Next: 2000}, State: deadline.Begin(policy.Defaults(), 1)}
 	if err := good.Validate(); err != nil {
 		t.Fatalf("a good session: %v", err)
 	}
@@ -54,6 +54,11 @@ func TestValidateBoundsWhatAStoreKeeps(t *testing.T) {
 		"half a millisecond":    func(s *Session) { s.State.Settings.SessionWarning++ },
 		"ended without reason":  func(s *Session) { s.State.EndedAt = 5 },
 		"reason without end":    func(s *Session) { s.State.Reason = wire.SignedOut },
+		"half a second":         func(s *Session) { s.Check.At = 1500 },
+		"check before 1970":     func(s *Session) { s.Check.Next = -1000 },
+		"check in 2107":         func(s *Session) { s.State.CheckBy = 1 << 43 / 1000 * 1000 },
+		"bypassed but checked":  func(s *Session) { s.Check.Bypassed = true },
+		"never checked":         func(s *Session) { s.Check.Next = 0 },
 		"made-up reason":        func(s *Session) { s.State.EndedAt, s.State.Reason = 5, "bored" },
 	} {
 		s := good

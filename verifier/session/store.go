@@ -17,17 +17,21 @@ import (
 // An ended session stays ended (P4): a store refuses with ErrEnded any change to a session whose State.EndedAt is set,
 // whatever is in flight.
 type Store interface {
-	// Create adds a new, living session and its secrets. It fails with ErrExists if the ID is taken, ErrEnded if s has ended
+	// Create adds a new, living session and its sealed secrets. It fails with ErrExists if the ID is taken, ErrEnded if s has ended
 	// and ErrInvalid if s or secrets do not validate.
-	Create(ctx context.Context, s Session, secrets Secrets, now int64) error
+	Create(ctx context.Context, s Session, secrets Sealed, now int64) error
 
 	// Get finds a session, living or ended. ok is false when there is none or it was forgotten. The result is what the
 	// last acknowledged operation left; time may have passed over a deadline since, which the caller judges.
 	Get(ctx context.Context, id ID, now int64) (s Session, ok bool, err error)
 
-	// Secrets finds what Create was given beside a session, living or ended. ok is false when there is no such session or it
-	// was forgotten. It may read a disk or a network: it is not for every request.
-	Secrets(ctx context.Context, id ID, now int64) (secrets Secrets, ok bool, err error)
+	// Secrets finds what Create or SetSecrets was last given beside a session, living or ended. ok is false when there is no
+	// such session or it was forgotten. It may read a disk or a network: it is not for every request.
+	Secrets(ctx context.Context, id ID, now int64) (secrets Sealed, ok bool, err error)
+
+	// SetSecrets replaces a session's secrets in one durable step: whatever happens, either the old or the new ones are there.
+	// ok is false when there is no such session or it was forgotten; an ended one keeps its old ones and gives ErrEnded.
+	SetSecrets(ctx context.Context, id ID, secrets Sealed, now int64) (ok bool, err error)
 
 	// Update changes a session atomically: decide gets the session as it is and returns it as it shall be. It may run more
 	// than once, must be pure and must not call the store. Returning an error changes nothing and passes that error on. ok
@@ -39,6 +43,17 @@ type Store interface {
 	// ByUser lists a user's sessions that are not forgotten, living and ended, in order of their beginning.
 	ByUser(ctx context.Context, user User, now int64) ([]Session, error)
 
+	// ByProvider lists the sessions that are not forgotten, living and ended, of an issuer's own session ID (Session.Provider)
+	// in one environment, in order of their beginning (B5). An empty ID finds none. It may read a disk or a network.
+	ByProvider(ctx context.Context, environment, issuer, sid string, now int64) ([]Session, error)
+
+	// Mark remembers a key until an instant, durably and once among all callers: first is false when it was marked already
+	// and that has not expired, and then nothing changes. at is when it was marked first.
+	Mark(ctx context.Context, key Key, until, now int64) (at int64, first bool, err error)
+
+	// Marked reports whether a key is marked, and since when.
+	Marked(ctx context.Context, key Key, now int64) (at int64, ok bool, err error)
+
 	// LastEnd is the latest end of any of the user's sessions, or zero: the next sign-in must be later (B1). It is
 	// kept when the session itself is forgotten, and counts sessions whose deadline passed without anybody noticing.
 	LastEnd(ctx context.Context, user User, now int64) (int64, error)
@@ -48,7 +63,8 @@ type Store interface {
 	Expire(ctx context.Context, now int64, limit int) ([]Session, error)
 
 	// Forget drops ended sessions that ended before an instant, with their secrets, and says how many. A session whose
-	// deadline passed unnoticed is not ended for this: Expire comes first. What LastEnd says does not change.
+	// deadline passed unnoticed is not ended for this: Expire comes first. What LastEnd says does not change. It drops
+	// expired marks too, without counting them.
 	Forget(ctx context.Context, before, now int64) (int, error)
 
 	// Count is how many sessions live: they have not ended, and no deadline has passed by now.

@@ -4,6 +4,7 @@ package settings
 import (
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/curfew-project/curfew/shared/policy"
 )
@@ -13,6 +14,35 @@ type Environment struct {
 	ID       string
 	Origin   string // scheme://host[:port], without a slash at the end; what browsers call the application
 	Settings policy.Settings
+	Check    PolicyCheck
+	SignOut  SignOut
+	// ClockSkew is how much earlier than the last session's end auth_time may be by the provider's clock (B1); default 0.
+	ClockSkew time.Duration
+}
+
+// PolicyCheck is how the identity provider is asked whether a user may go on (A5 to A7). Whole seconds.
+type PolicyCheck struct {
+	// Bypass marks an environment whose provider cannot be asked: its sessions are capped instead (A6).
+	Bypass   bool
+	Interval time.Duration // between two checks of a session; default 1h, allowed 5m to 24h
+	Budget   time.Duration // how long past the interval an outage may last for a user who chose to stay signed in; default 8h
+	Cap      time.Duration // the longest bypassed session; default and at most 24h
+}
+
+// SignOut is what a sign-out does besides ending the session here and at the provider (B4).
+type SignOut struct {
+	// HereOnly leaves the user's sessions in other browsers alone unless the person asks for all.
+	HereOnly bool
+	// Clear are the directives of Clear-Site-Data that the browser is sent.
+	Clear []string
+}
+
+// For are the settings in force for a session of the environment: those of a bypassed one have the cap (A6).
+func (e Environment) For(bypassed bool) policy.Settings {
+	if bypassed {
+		return e.Settings.Capped(e.Check.Cap)
+	}
+	return e.Settings
 }
 
 // Secure reports whether the origin is https. Only localhost may be otherwise.
