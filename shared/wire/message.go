@@ -50,13 +50,14 @@ const (
 	UnknownOrigin  Code = "unknown_origin"     // no environment has this host
 	SignInFailed   Code = "sign_in_failed"     // the provider's answer was refused; Message says why
 	ProviderFailed Code = "provider_failed"    // the provider could not be asked
+	TooMany        Code = "too_many"           // of something that one browser needs few of; Message says what
 	Unavailable    Code = "unavailable"        // the store cannot answer; nothing is let through meanwhile
 )
 
 // Codes lists every code.
 func Codes() []Code {
 	return []Code{UseNonce, InvalidProof, WrongKey, Replayed, NoSession, StaleCookie, SessionEnded, BadReturnTo, TooLarge,
-		BadRequest, CrossOrigin, UnknownOrigin, SignInFailed, ProviderFailed, Unavailable}
+		BadRequest, CrossOrigin, UnknownOrigin, SignInFailed, ProviderFailed, TooMany, Unavailable}
 }
 
 // Refusal is the JSON body of every refused request.

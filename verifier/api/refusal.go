@@ -27,6 +27,7 @@ var statuses = map[wire.Code]int{
 	wire.UnknownOrigin:  http.StatusMisdirectedRequest,
 	wire.SignInFailed:   http.StatusForbidden,
 	wire.ProviderFailed: http.StatusBadGateway,
+	wire.TooMany:        http.StatusTooManyRequests,
 	wire.Unavailable:    http.StatusServiceUnavailable,
 }
 

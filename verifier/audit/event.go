@@ -12,6 +12,9 @@ const (
 	Warned   Kind = "warned"   // a warning became due
 	Ended    Kind = "ended"    // Reason says why
 	Refused  Kind = "refused"  // Code says why
+
+	Checked     Kind = "policy_checked"      // the provider confirmed the user (A5)
+	CheckFailed Kind = "policy_check_failed" // the provider could not be asked; Detail has the cause and until when the session goes on (A7)
 )
 
 // Event is one entry.

@@ -22,7 +22,7 @@ var (
 // cookie makes the session's cookie at now: good for check until the renewal interval or any deadline is over, whichever is
 // first (D4, P1).
 func (e *Engine) cookie(env settings.Environment, s session.Session, now int64) string {
-	ends, _ := s.State.Ends()
+	ends, _ := s.State.Ends() // possibly deadline.Never
 	expires := min(now+e.renewal.Milliseconds(), ends)
 	payload := binary.BigEndian.AppendUint64(append(make([]byte, 0, cookieSize), s.ID[:]...), uint64(expires))
 	return e.ring.Sign(keyring.SessionCookie, env.ID, payload)

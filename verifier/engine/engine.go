@@ -30,6 +30,15 @@ type Config struct {
 	Renewal time.Duration
 	// Record takes the audit's events; nil drops them.
 	Record audit.Recorder
+	// Checks carries out policy checks (A5); nil never does, so that a session whose check is long overdue is refused.
+	Checks Checks
+}
+
+// Checks carries out policy checks in the background.
+type Checks interface {
+	// Ask asks for a session's policy check. It does not block, and asking again before it is done adds nothing. done is
+	// closed when the check has been carried out, or turned out not to be due.
+	Ask(env settings.Environment, id session.ID) (done <-chan struct{})
 }
 
 // Engine is safe for concurrent use.
@@ -41,6 +50,8 @@ type Engine struct {
 	random  io.Reader
 	renewal time.Duration
 	record  audit.Recorder
+	checks  Checks
+	watches watches
 }
 
 // New makes an engine, or says which field of the configuration is wrong.
@@ -56,8 +67,9 @@ func New(c Config) (*Engine, error) {
 		c.Record = func(audit.Event) {}
 	}
 	return &Engine{
-		store: c.Store, ring: c.Ring, now: c.Now, random: c.Random, renewal: c.Renewal, record: c.Record,
-		nonces: proofcheck.Nonces{Ring: c.Ring, Life: nonceLife},
+		store: c.Store, ring: c.Ring, now: c.Now, random: c.Random, renewal: c.Renewal, record: c.Record, checks: c.Checks,
+		watches: watches{of: map[session.ID]map[*Watch]struct{}{}},
+		nonces:  proofcheck.Nonces{Ring: c.Ring, Life: nonceLife},
 	}, nil
 }
 
@@ -146,7 +158,9 @@ func (e *Engine) RecordRefusal(env settings.Environment, code wire.Code, detail 
 	e.record(audit.Event{At: e.clock(), Kind: audit.Refused, Environment: env.ID, Code: code, Detail: detail})
 }
 
+// recordEnd records an ending, whatever its reason, and tells the pages that wait for it.
 func (e *Engine) recordEnd(s session.Session) {
+	e.watches.tell(s)
 	e.record(audit.Event{At: s.State.EndedAt, Kind: audit.Ended, Environment: s.User.Environment,
 		Session: s.ID.String(), Subject: s.User.Subject, Reason: s.State.Reason})
 }

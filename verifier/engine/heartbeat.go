@@ -31,6 +31,12 @@ func (e *Engine) Heartbeat(ctx context.Context, env settings.Environment, r Requ
 	if err != nil {
 		return wire.Reply{}, "", err
 	}
+	if e.overdue(env, known, now) {
+		if err := e.confirmFirst(ctx, env, known); err != nil {
+			return wire.Reply{}, "", err
+		}
+		now = e.clock()
+	}
 	beat := proved.Claims.Heartbeat
 	var before session.Session
 	// A client that goes away must not leave an ending half done and unrecorded.
@@ -40,8 +46,8 @@ func (e *Engine) Heartbeat(ctx context.Context, env settings.Environment, r Requ
 			return s, errReplayed
 		}
 		s.Seq = beat.Seq
-		if s.State.Settings != env.Settings {
-			s.State = deadline.Step(s.State, deadline.Change{Settings: env.Settings}, now)
+		if wanted := env.For(s.Check.Bypassed); s.State.Settings != wanted {
+			s.State = deadline.Step(s.State, deadline.Change{Settings: wanted}, now)
 		}
 		s.State = deadline.Step(s.State, eventOf(beat, proved.Issued, now), now)
 		return s, nil
@@ -62,6 +68,9 @@ func (e *Engine) Heartbeat(ctx context.Context, env settings.Environment, r Requ
 		return wire.Reply{}, "", ended(s, now)
 	}
 	e.recordProgress(before, s, beat.Stay, proved.Issued, now)
+	if e.checks != nil && due(env, s, now) {
+		e.checks.Ask(env, s.ID)
+	}
 	return e.reply(env, s, now), e.cookie(env, s, now), nil
 }
 
@@ -130,6 +139,7 @@ func (e *Engine) reply(env settings.Environment, s session.Session, now int64) w
 	return wire.Reply{
 		Now: now, Phase: state.Phase(now), Warning: state.Warning(now), Reason: state.Reason, EndedAt: state.EndedAt,
 		Began: state.Began, Active: state.Active, SessionFloor: state.SessionFloor, InactivityFloor: state.InactivityFloor,
+		CheckBy:     state.CheckBy,
 		Settings:    wireSettings(state.Settings),
 		SessionEnds: state.SessionEnds(), InactivityEnds: state.InactivityEnds(),
 		Seq: s.Seq, Nonce: e.nonces.Issue(scope(s), now), Interval: e.interval(s).Milliseconds(),

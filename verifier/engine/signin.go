@@ -13,14 +13,23 @@ import (
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
-// Identity is what a verified ID token says of the user who signs in.
-type Identity struct {
-	Issuer, Subject string
-	Name            string
-	AuthTime        int64 // seconds since the epoch, or 0 when the provider does not say
-	Provider        string
-	IDToken         string
+// SignIn is a sign-in that has come back from the provider.
+type SignIn struct {
+	Who          session.Identity
+	RefreshToken string // empty: the provider cannot be asked again, and the session is bypassed (A6)
+	Key          session.Thumbprint
+	// Replaced is the browser's session cookie, or empty. A living session that it names ends, as when the user signs in again
+	// before the end (A2) or another user signs in (B2).
+	Replaced string
+	Stay     bool // the user chose to stay signed in (A7)
+	HandedIn bool // by an application's own sign-in (A6)
+	// Attempt names the sign-in; it is good for one session, until Until at least (B3).
+	Attempt session.Key
+	Until   int64
 }
+
+// ErrUsed is returned by Begin for an attempt that has had its session already (B3).
+var ErrUsed = errors.New("the sign-in was completed already")
 
 // ErrCredentials is returned by Begin when the user must enter credentials anew before a session can begin (B1).
 var ErrCredentials = errors.New("credentials must be entered again")
@@ -68,61 +77,123 @@ func (e *Engine) NeedsCredentials(env settings.Environment, cookie string) bool 
 
 // Begin begins a session bound to a key and returns it with its cookie. The user's last session here may have ended, by time
 // or otherwise: then the identity must be of a later sign-in with credentials, or Begin fails with ErrCredentials (B1).
-// If replaced is a cookie of a living session, as when the user signs in again before the end (A2), that one ends.
-func (e *Engine) Begin(ctx context.Context, env settings.Environment, who Identity, key session.Thumbprint, replaced string) (session.Session, string, error) {
+func (e *Engine) Begin(ctx context.Context, env settings.Environment, in SignIn) (session.Session, string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finish)
 	defer cancel()
 	now := e.clock()
+	who := in.Who
 	user := session.User{Environment: env.ID, Issuer: who.Issuer, Subject: who.Subject}
-	refused := func(detail string) (session.Session, string, error) {
+	refused := func(detail string, why error) (session.Session, string, error) {
 		e.record(audit.Event{At: now, Kind: audit.Refused, Environment: env.ID, Subject: who.Subject, Code: wire.SignInFailed, Detail: detail})
-		return session.Session{}, "", ErrCredentials
+		return session.Session{}, "", why
 	}
-	last, err := e.store.LastEnd(ctx, user, now)
+	if _, first, err := e.store.Mark(ctx, in.Attempt, in.Until, now); err != nil {
+		return session.Session{}, "", unavailable(err)
+	} else if !first {
+		return refused("the sign-in was completed already", ErrUsed)
+	}
+	last, err := e.lastEnd(ctx, env, who, now)
 	if err != nil {
 		return session.Session{}, "", unavailable(err)
 	}
 	// This browser's last session counts whoever had it: credentials were asked for.
-	old, _, err := e.find(ctx, env, replaced, now)
+	old, _, err := e.find(ctx, env, in.Replaced, now)
 	if at, _ := old.State.Ends(); err != nil && old.User != (session.User{}) {
 		last = max(last, at)
 	}
-	if last != 0 && who.AuthTime*1000 <= last {
-		return refused("auth_time is not later than the end of the last session")
+	if !later(env, who, last) {
+		return refused("auth_time is not later than the end of the last session", ErrCredentials)
 	}
 	if err == nil && old.User == user && who.AuthTime <= old.AuthTime {
-		return refused("auth_time is not later than that of the session to be replaced")
+		return refused("auth_time is not later than that of the session to be replaced", ErrCredentials)
 	}
 	replace := err == nil
 
-	id, err := session.NewID(e.random)
+	s, sealed, err := e.newSession(env, in, user, now)
 	if err != nil {
 		return session.Session{}, "", err
 	}
-	s := session.Session{
-		ID: id, User: user, Name: clip(who.Name, session.MaxName), Key: key, AuthTime: who.AuthTime, Provider: who.Provider,
-		State: deadline.Begin(env.Settings, now),
-	}
-	if err := e.store.Create(ctx, s, session.Secrets{IDToken: who.IDToken}, now); err != nil {
+	if err := e.store.Create(ctx, s, sealed, now); err != nil {
 		return session.Session{}, "", unavailable(err)
 	}
 	// A sign-out of the user may have come between the first look and now. Now that the session can be seen, it counts.
-	if last, err = e.store.LastEnd(ctx, user, now); err != nil || last != 0 && who.AuthTime*1000 <= last {
+	if last, err = e.lastEnd(ctx, env, who, now); err != nil || !later(env, who, last) {
 		if _, endErr := e.end(ctx, s, wire.SignedOut, e.clock()); endErr != nil {
 			return session.Session{}, "", endErr
 		}
 		if err != nil {
 			return session.Session{}, "", unavailable(err)
 		}
-		return refused("a session of the user ended during the sign-in")
+		return refused("a session of the user ended during the sign-in", ErrCredentials)
 	}
-	e.record(audit.Event{At: now, Kind: audit.SignIn, Environment: env.ID, Session: id.String(), Subject: who.Subject})
+	e.record(audit.Event{At: now, Kind: audit.SignIn, Environment: env.ID, Session: s.ID.String(), Subject: who.Subject, Detail: bypassDetail(env, in)})
 	if replace {
-		if _, err := e.end(ctx, old, wire.SignedOut, now); err != nil {
+		reason := wire.SignedOut
+		if old.User != user {
+			reason = wire.UserMismatch
+		}
+		if _, err := e.end(ctx, old, reason, now); err != nil {
 			return session.Session{}, "", err
 		}
 	}
 	return s, e.cookie(env, s, now), nil
+}
+
+// lastEnd is the instant after which a user must have entered credentials: the last end of any of their sessions, or the
+// provider's own logout of the user. A logout of the very session that the provider signed the user in with is after any.
+func (e *Engine) lastEnd(ctx context.Context, env settings.Environment, who session.Identity, now int64) (int64, error) {
+	last, err := e.store.LastEnd(ctx, session.User{Environment: env.ID, Issuer: who.Issuer, Subject: who.Subject}, now)
+	if err != nil {
+		return 0, err
+	}
+	at, _, err := e.store.Marked(ctx, logoutKey(env, who.Issuer, who.Subject, ""), now)
+	if err != nil {
+		return 0, err
+	}
+	if last = max(last, at); who.Provider == "" {
+		return last, nil
+	}
+	if _, out, err := e.store.Marked(ctx, logoutKey(env, who.Issuer, who.Subject, who.Provider), now); err != nil || out {
+		return deadline.Never, err
+	}
+	return last, nil
+}
+
+// later reports whether credentials were entered after an instant; 0 is before everything. A provider that does not say when they
+// were is never believed (B1).
+func later(env settings.Environment, who session.Identity, last int64) bool {
+	return last == 0 || who.AuthTime > 0 && who.AuthTime*1000+env.ClockSkew.Milliseconds() > last
+}
+
+// newSession is the session that a sign-in begins, with its secrets sealed.
+func (e *Engine) newSession(env settings.Environment, in SignIn, user session.User, now int64) (session.Session, session.Sealed, error) {
+	id, err := session.NewID(e.random)
+	if err != nil {
+		return session.Session{}, "", err
+	}
+	check := session.Check{At: now / 1000 * 1000, Bypassed: bypassDetail(env, in) != "", Stay: in.Stay || in.Who.Stay}
+	if !check.Bypassed {
+		check.Next = e.nextCheck(env, now)
+	}
+	s := session.Session{
+		ID: id, User: user, Name: clip(in.Who.Name, session.MaxName), Key: in.Key, AuthTime: in.Who.AuthTime,
+		Provider: in.Who.Provider, Check: check, State: deadline.Begin(env.For(check.Bypassed), now),
+	}
+	sealed, err := e.seal(s, secrets{IDToken: in.Who.IDToken, RefreshToken: in.RefreshToken})
+	return s, sealed, err
+}
+
+// bypassDetail is the mark of a bypassed session in the audit (A6), or empty.
+func bypassDetail(env settings.Environment, in SignIn) string {
+	switch {
+	case in.HandedIn:
+		return "bypassed: handed in by the application"
+	case env.Check.Bypass:
+		return "bypassed: the environment has no policy check"
+	case in.RefreshToken == "":
+		return "bypassed: the provider gave no refresh token"
+	}
+	return ""
 }
 
 // clip cuts text to a number of bytes without cutting a character.

@@ -14,40 +14,42 @@ import (
 // finish bounds work that goes on although its client is gone.
 const finish = 10 * time.Second
 
-// SignOut ends the session that the proof is made for, and every other session of its user in the environment (B4). It
-// takes the proof of a heartbeat, made for the sign-out address, so that a copied cookie cannot sign anybody out. It
-// returns what the provider's end-session address wants to know. A client that goes away does not stop it halfway, and one
+// SignOut ends the session that the proof is made for, and unless hereOnly every other session of its user in the environment
+// (B4). It takes the proof of a heartbeat, made for the sign-out address, so that a copied cookie cannot sign anybody out. It
+// returns the ID token that the provider's end-session address wants as a hint, or nothing when it is not at hand. A client that goes away does not stop it halfway, and one
 // whose answer was lost can repeat it.
-func (e *Engine) SignOut(ctx context.Context, env settings.Environment, r Request) (session.Secrets, error) {
+func (e *Engine) SignOut(ctx context.Context, env settings.Environment, r Request, hereOnly bool) (hint string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finish)
 	defer cancel()
 	now := e.clock()
 	s, _, err := e.find(ctx, env, r.Cookie, now)
 	if err != nil && s.State.Reason != wire.SignedOut {
-		return session.Secrets{}, err
+		return "", err
 	}
 	proved, err := e.proofFor(env, s, r, now)
 	if err != nil {
-		return session.Secrets{}, err
+		return "", err
 	}
 	if proved.Claims.Heartbeat.Seq <= s.Seq {
 		e.recordRefusal(env, s, now, wire.Replayed, "")
-		return session.Secrets{}, e.again(s, now, wire.Replayed)
+		return "", e.again(s, now, wire.Replayed)
 	}
 	// The others first: as long as this session lives, the page can ask again when something fails.
-	if err := e.endOthers(ctx, s, now); err != nil {
-		return session.Secrets{}, err
+	if !hereOnly {
+		if err := e.endOthers(ctx, s, now); err != nil {
+			return "", err
+		}
 	}
 	if s.State.EndedAt == 0 {
 		if err := e.signOutHere(ctx, env, s, proved.Claims.Heartbeat.Seq, now); err != nil {
-			return session.Secrets{}, err
+			return "", err
 		}
 	}
-	secrets, _, err := e.store.Secrets(ctx, s.ID, now)
+	kept, err := e.secrets(ctx, s, now)
 	if err != nil {
-		secrets = session.Secrets{} // the provider is asked without a hint
+		return "", nil
 	}
-	return secrets, nil
+	return kept.IDToken, nil
 }
 
 func (e *Engine) signOutHere(ctx context.Context, env settings.Environment, known session.Session, seq uint64, now int64) error {

@@ -1,4 +1,4 @@
-// Package keyring authenticates and seals the verifier's own tokens: cookies, nonces and the sign-in cookie. One master
+// Package keyring authenticates and seals the verifier's own tokens, and what it keeps encrypted at rest. One master
 // secret serves all; each purpose has keys of its own, derived from it, so that a token made for one purpose is worth
 // nothing for another (P6).
 package keyring
@@ -24,7 +24,14 @@ const (
 	SessionCookie Purpose = "session cookie"
 	Nonce         Purpose = "nonce"
 	SignInCookie  Purpose = "sign-in cookie"
+	SignOutCookie Purpose = "sign-out cookie"
+	Secrets       Purpose = "session secrets"
 )
+
+// Purposes lists every purpose.
+func Purposes() []Purpose {
+	return []Purpose{SessionCookie, Nonce, SignInCookie, SignOutCookie, Secrets}
+}
 
 // SecretSize is the length of a master secret in bytes.
 const SecretSize = 32
@@ -61,7 +68,7 @@ func New(secrets ...[]byte) (*Ring, error) {
 		}
 		k := key{macs: map[Purpose]*sync.Pool{}, seals: map[Purpose]cipher.AEAD{}}
 		copy(k.id[:], derive(secret, "id", idSize))
-		for _, purpose := range []Purpose{SessionCookie, Nonce, SignInCookie} {
+		for _, purpose := range Purposes() {
 			macKey := derive(secret, "mac "+string(purpose), sha256.Size)
 			k.macs[purpose] = &sync.Pool{New: func() any { return &mac{hash: hmac.New(sha256.New, macKey)} }}
 			block, err := aes.NewCipher(derive(secret, "seal "+string(purpose), 32))

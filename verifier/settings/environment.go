@@ -39,7 +39,7 @@ type SignOut struct {
 
 // For are the settings in force for a session of the environment: those of a bypassed one have the cap (A6).
 func (e Environment) For(bypassed bool) policy.Settings {
-	if bypassed {
+	if bypassed || e.Check.Bypass {
 		return e.Settings.Capped(e.Check.Cap)
 	}
 	return e.Settings
