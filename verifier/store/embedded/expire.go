@@ -103,7 +103,7 @@ func (s *Store) settled(ctx context.Context, records []*record) error {
 }
 
 // Forget implements session.Store. It keeps a session whose end is not durable yet: the user's last end could be lost with it.
-func (s *Store) Forget(ctx context.Context, before, _ int64) (int, error) {
+func (s *Store) Forget(ctx context.Context, before, now int64) (int, error) {
 	if err := s.usable(ctx); err != nil {
 		return 0, err
 	}
@@ -122,7 +122,10 @@ func (s *Store) Forget(ctx context.Context, before, _ int64) (int, error) {
 			}
 		}
 	}
-	return forgotten, s.settled(ctx, group)
+	if err := s.settled(ctx, group); err != nil {
+		return forgotten, err
+	}
+	return forgotten, s.forgetMarks(ctx, now)
 }
 
 // forget drops up to limit ended sessions of one shard, and says whether there may be more.

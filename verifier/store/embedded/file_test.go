@@ -38,7 +38,7 @@ func filled(t *testing.T, sessions int) string {
 	dir := t.TempDir()
 	store := open(t, dir)
 	for n := range sessions {
-		if err := store.Create(t.Context(), numbered(n), session.Secrets{IDToken: strings.Repeat("x", 1000)}, start); err != nil {
+		if err := store.Create(t.Context(), numbered(n), session.Sealed(strings.Repeat("x", 1000)), start); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +55,7 @@ func TestCloseLeavesOneFile(t *testing.T) {
 		t.Errorf("Close left %v; want the database, with its log in it, and the lock", files)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the file has mode %v, %v; want 0600: it holds ID tokens", info.Mode(), err)
+		t.Errorf("the file has mode %v, %v; want 0600: it holds secrets", info.Mode(), err)
 	}
 }
 
@@ -173,7 +173,7 @@ func TestOpenRefusesASecondOpener(t *testing.T) {
 	if !errors.Is(err, embedded.ErrLocked) {
 		t.Fatalf("Open through a symbolic link: %v; want ErrLocked", err)
 	}
-	if err := store.Create(t.Context(), numbered(1), session.Secrets{}, start); err != nil {
+	if err := store.Create(t.Context(), numbered(1), "", start); err != nil {
 		t.Fatalf("Create after a second opener: %v", err)
 	}
 	if err := store.Close(); err != nil {
@@ -221,7 +221,7 @@ func TestOpenObeysItsContext(t *testing.T) {
 func TestForgetErasesSecrets(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "sessions.db")
-	secrets := session.Secrets{IDToken: strings.Repeat("forget me! ", 400)}
+	secrets := session.Sealed(strings.Repeat("forget me! ", 400))
 	holds := func() bool {
 		t.Helper()
 		raw, err := os.ReadFile(path)

@@ -21,6 +21,7 @@ func numbered(n int) session.Session {
 	settings.InactivityTimeout = 30 * time.Minute
 	s := session.Session{
 		User:  session.User{Environment: "crm", Issuer: "https://login.example", Subject: subject(n)},
+		Check: session.Check{At: start, Next: start + 3_600_000},
 		State: deadline.Begin(settings, start),
 	}
 	binary.BigEndian.PutUint64(s.ID[8:], uint64(n))

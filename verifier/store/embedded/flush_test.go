@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
 )
 
@@ -40,7 +39,7 @@ func TestP7_ActivityIsWrittenAfterTheInterval(t *testing.T) {
 		}
 		defer store.Close()
 		s := numbered(1)
-		if err := store.Create(t.Context(), s, session.Secrets{}, start); err != nil {
+		if err := store.Create(t.Context(), s, "", start); err != nil {
 			t.Fatal(err)
 		}
 		for round := range uint64(3) {
@@ -68,7 +67,7 @@ func TestFlushWritesAtOnce(t *testing.T) {
 	store := open(t, dir).(*embedded.Store)
 	defer store.Close()
 	s := numbered(1)
-	if err := store.Create(t.Context(), s, session.Secrets{}, start); err != nil {
+	if err := store.Create(t.Context(), s, "", start); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := store.Update(t.Context(), s.ID, start+1, acting(start+1)); err != nil {
@@ -97,7 +96,7 @@ func TestGetAllocatesNothing(t *testing.T) {
 	store := open(t, t.TempDir())
 	defer store.Close()
 	for n := range 2 {
-		if err := store.Create(t.Context(), numbered(n), session.Secrets{}, start); err != nil {
+		if err := store.Create(t.Context(), numbered(n), "", start); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -49,7 +49,7 @@ func work(store session.Store, first int) error {
 	}
 	for n := first; ; n += workers {
 		s := numbered(n)
-		if err := store.Create(ctx, s, session.Secrets{IDToken: subject(n)}, start); err != nil {
+		if err := store.Create(ctx, s, session.Sealed(subject(n)), start); err != nil {
 			return err
 		}
 		if err := say("created", n, 0); err != nil {
@@ -179,7 +179,7 @@ func verify(t *testing.T, dir string, lines []told, killed int64, proved map[str
 		switch line.kind {
 		case "created":
 			secrets, _, err := store.Secrets(t.Context(), want.ID, start)
-			if err != nil || secrets.IDToken != subject(line.number) {
+			if err != nil || string(secrets) != subject(line.number) {
 				t.Errorf("session %d lost its secrets: %+v, %v", line.number, secrets, err)
 			}
 		case "active":

@@ -64,7 +64,7 @@ func playFull(dir string) error {
 		if n == expired {
 			s.State.Settings.InactivityTimeout = 10 * time.Minute
 		}
-		if err := store.Create(ctx, s, session.Secrets{}, start); err != nil {
+		if err := store.Create(ctx, s, "", start); err != nil {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ func playFull(dir string) error {
 	expect := &expectation{}
 
 	for range 3 { // whichever comes first meets the full disk itself; the others a store that knows
-		err = store.Create(ctx, numbered(9), session.Secrets{}, start)
+		err = store.Create(ctx, numbered(9), "", start)
 		expect.that(isFileError(err), "Create on a full disk: %v; want a FileError", err)
 		_, ok, err := store.Get(ctx, numbered(9).ID, start)
 		expect.that(!ok && err == nil, "Get of a session that was not created: %t, %v", ok, err)
@@ -118,7 +118,7 @@ func playFull(dir string) error {
 	expect.that(err == nil && len(ended) == 0, "Expire returned a session twice: %v, %v", ended, err)
 	_, _, err = store.Update(ctx, numbered(signedOut).ID, start+7, acting(start+7))
 	expect.that(errors.Is(err, session.ErrEnded), "Update of the ended session with room again: %v; want ErrEnded", err)
-	err = store.Create(ctx, numbered(9), session.Secrets{IDToken: "a.b.c"}, start)
+	err = store.Create(ctx, numbered(9), "a.b.c", start)
 	expect.that(err == nil, "Create with room again: %v", err)
 	expect.that(store.Close() == nil, "Close with room again failed")
 
@@ -174,7 +174,7 @@ func playClosingWhileFull(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Create(ctx, numbered(1), session.Secrets{}, start); err != nil {
+	if err := store.Create(ctx, numbered(1), "", start); err != nil {
 		return err
 	}
 	if _, _, err := store.Update(ctx, numbered(1).ID, start+1, acting(start+1)); err != nil {
@@ -202,7 +202,7 @@ func playActivityWhileFull(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Create(ctx, numbered(1), session.Secrets{}, start); err != nil {
+	if err := store.Create(ctx, numbered(1), "", start); err != nil {
 		return err
 	}
 	if _, _, err := store.Update(ctx, numbered(1).ID, start+1, acting(start+1)); err != nil {

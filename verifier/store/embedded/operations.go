@@ -3,7 +3,6 @@ package embedded
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 
@@ -11,7 +10,7 @@ import (
 )
 
 // Create implements session.Store. The session is seen by nobody before it is durable.
-func (s *Store) Create(ctx context.Context, created session.Session, secrets session.Secrets, _ int64) error {
+func (s *Store) Create(ctx context.Context, created session.Session, secrets session.Sealed, _ int64) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
@@ -34,7 +33,7 @@ func (s *Store) Create(ctx context.Context, created session.Session, secrets ses
 	return waiting.wait(ctx)
 }
 
-func (s *Store) reserve(r *record, secrets session.Secrets) (*batch, error) {
+func (s *Store) reserve(r *record, secrets session.Sealed) (*batch, error) {
 	at := s.shard(r.id)
 	at.mu.Lock()
 	defer at.mu.Unlock()
@@ -78,33 +77,6 @@ func (s *Store) find(at *shard, id session.ID) *record {
 		return nil
 	}
 	return r
-}
-
-// Secrets implements session.Store. It reads the file.
-func (s *Store) Secrets(ctx context.Context, id session.ID, now int64) (session.Secrets, bool, error) {
-	if err := s.usable(ctx); err != nil {
-		return session.Secrets{}, false, err
-	}
-	at := s.shard(id)
-	at.mu.RLock()
-	r := s.find(at, id)
-	at.mu.RUnlock()
-	if r == nil {
-		return session.Secrets{}, false, nil
-	}
-	var found session.Secrets
-	err := s.reads.QueryRowContext(ctx, "SELECT id_token FROM secrets WHERE row = ?", r.row).Scan(&found.IDToken)
-	if errors.Is(err, sql.ErrNoRows) { // there were none, unless the session was forgotten since
-		_, ok, err := s.Get(ctx, id, now)
-		return session.Secrets{}, ok, err
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return session.Secrets{}, false, ctx.Err()
-		}
-		return session.Secrets{}, false, problem(s.path, err)
-	}
-	return found, true, nil
 }
 
 // Update implements session.Store. decide runs once, under a lock. While the store cannot write, activity waits for
@@ -160,6 +132,9 @@ func (s *Store) decide(id session.ID, decide func(session.Session) (session.Sess
 // apply puts a decided change into memory. The caller holds the shard.
 func (s *Store) apply(at *shard, r *record, after session.Session) {
 	if after.Name != r.name() || after.Provider != r.provider() {
+		if after.Provider != r.provider() {
+			s.moving.add(r)
+		}
 		s.users.rename(r, after)
 	}
 	r.set(after, s.reasons)
@@ -167,7 +142,7 @@ func (s *Store) apply(at *shard, r *record, after session.Session) {
 		s.end(at, r)
 		return
 	}
-	if ends, _ := r.ends(); ends < r.due { // other settings; a later deadline is noticed when the old one comes
+	if ends, _ := r.ends(); ends < r.due { // other settings, or a provider that cannot be asked; a later deadline is noticed when the old one comes
 		at.living.move(r, ends)
 	}
 }
@@ -187,10 +162,12 @@ func (s *Store) ByUser(ctx context.Context, user session.User, _ int64) ([]sessi
 	records, _ := s.users.of(user)
 	found := make([]session.Session, 0, len(records))
 	s.each(records, user, func(r *record) { found = append(found, r.session(s.reasons)) })
-	slices.SortFunc(found, func(a, b session.Session) int {
-		return cmp.Or(cmp.Compare(a.State.Began, b.State.Began), slices.Compare(a.ID[:], b.ID[:]))
-	})
+	slices.SortFunc(found, byBeginning)
 	return found, nil
+}
+
+func byBeginning(a, b session.Session) int {
+	return cmp.Or(cmp.Compare(a.State.Began, b.State.Began), slices.Compare(a.ID[:], b.ID[:]))
 }
 
 // LastEnd implements session.Store.

@@ -19,16 +19,21 @@ type queue struct {
 
 // batch is one transaction. err is valid when done is closed.
 type batch struct {
-	ops  []op
-	done chan struct{}
-	err  error
+	ops     []op
+	errands []errand
+	done    chan struct{}
+	err     error
 }
+
+// errand is something that only the file knows and that is not tried again when the transaction fails: nothing of it
+// stays in memory.
+type errand func(context.Context, *writer) error
 
 // op is one durable change. It names a record and not values: the writer writes what the record holds when it comes to it.
 type op struct {
 	kind    opKind
 	record  *record
-	secrets session.Secrets // of a creation
+	secrets session.Sealed // of a creation or a sealing
 }
 
 type opKind uint8
@@ -36,6 +41,7 @@ type opKind uint8
 const (
 	creation opKind = iota
 	change
+	sealing // a change, and secrets that replace those in the file
 	removal
 )
 
@@ -66,18 +72,30 @@ func (q *queue) signal() {
 }
 
 // add puts a change into the open batch. The caller holds the record's shard. A record that waits in that batch already
-// is not put there twice.
+// is not put there twice, unless there is more to write than what the record holds.
 func (q *queue) add(change op) (*batch, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return nil, session.ErrClosed
 	}
-	if change.kind == removal || change.record.pending != q.open {
+	if change.kind == sealing || change.kind == removal || change.record.pending != q.open {
 		q.open.ops = append(q.open.ops, change)
 		change.record.pending = q.open
 		q.signal()
 	}
+	return q.open, nil
+}
+
+// run puts an errand into the open batch.
+func (q *queue) run(some errand) (*batch, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, session.ErrClosed
+	}
+	q.open.errands = append(q.open.errands, some)
+	q.signal()
 	return q.open, nil
 }
 
@@ -148,5 +166,5 @@ func (q *queue) look() (waited, lazy, flush, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	flush, q.flush = q.flush, false
-	return len(q.open.ops) > 0, len(q.lazy) > 0, flush, q.closed
+	return len(q.open.ops)+len(q.open.errands) > 0, len(q.lazy) > 0, flush, q.closed
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/session"
 )
 
-// record is a session as memory keeps it: 192 bytes, a size class of Go's allocator, and one string. What many sessions
+// record is a session as memory keeps it: 200 bytes, which Go's allocator makes 208, and one string. What many sessions
 // have in common is interned. Everything but id, row and realm is guarded by the lock of the record's shard; next and prev by that
 // of its user's stripe, and text by both: who writes it has both locks.
 type record struct {
@@ -32,7 +32,10 @@ type record struct {
 	prev    *record
 	pending *batch // the batch in which a change that must be durable waits or is being written, or nil
 
-	place      int32 // in the heap
+	place int32 // in the heap
+
+	checkAt, checkNext, checkBy uint32 // seconds since the epoch: Validate lets nothing else come here
+
 	subjectLen uint16
 	nameLen    uint16
 	reason     uint8 // one more than the index in wire.Reasons, 0 for none
@@ -45,6 +48,8 @@ const (
 	hidden flags = 1 << iota // created, but not durable: nobody sees it yet
 	dirty                    // activity is not written yet; the record is in the lazy list
 	gone                     // forgotten
+	stay                     // session.Check.Stay; Bypassed is checkNext == 0
+	moved                    // has a provider session ID that the file does not have yet; the record is in the store's moving set
 )
 
 // realm is the part of a session.User that many users share.
@@ -92,7 +97,7 @@ func (r *record) state(reasons []wire.Reason) deadline.State {
 	state := deadline.State{
 		Settings: r.settings.Value(), Began: r.began, Active: r.active,
 		SessionFloor: r.sessionFloor, InactivityFloor: r.inactivityFloor,
-		EndedAt: r.endedAt,
+		CheckBy: fromSeconds(r.checkBy), EndedAt: r.endedAt,
 	}
 	if r.reason != 0 && reasons != nil {
 		state.Reason = reasons[r.reason-1]
@@ -105,6 +110,9 @@ func (r *record) session(reasons []wire.Reason) session.Session {
 	return session.Session{
 		ID: r.id, User: r.user(), Name: r.name(),
 		Key: r.key, AuthTime: r.authTime, Provider: r.provider(),
+		Check: session.Check{
+			At: fromSeconds(r.checkAt), Next: fromSeconds(r.checkNext), Bypassed: r.checkNext == 0, Stay: r.is(stay),
+		},
 		Seq: r.seq, State: r.state(reasons),
 	}
 }
@@ -117,6 +125,10 @@ func (r *record) set(s session.Session, reasons []wire.Reason) {
 	r.authTime, r.seq, r.active = s.AuthTime, s.Seq, s.State.Active
 	r.sessionFloor, r.inactivityFloor = s.State.SessionFloor, s.State.InactivityFloor
 	r.endedAt, r.reason = s.State.EndedAt, reasonCode(s.State.Reason, reasons)
+	r.checkAt, r.checkNext, r.checkBy = toSeconds(s.Check.At), toSeconds(s.Check.Next), toSeconds(s.State.CheckBy)
+	if r.flags &^= stay; s.Check.Stay {
+		r.flags |= stay
+	}
 }
 
 func reasonCode(reason wire.Reason, reasons []wire.Reason) uint8 {
@@ -140,6 +152,9 @@ func onlyActivity(before, after session.Session) bool {
 func sameIdentity(before, after session.Session) bool {
 	return before.ID == after.ID && before.User == after.User && before.Key == after.Key && before.State.Began == after.State.Began
 }
+
+func fromSeconds(s uint32) int64 { return int64(s) * 1000 }
+func toSeconds(ms int64) uint32  { return uint32(ms / 1000) }
 
 func millis(d time.Duration) int64  { return d.Milliseconds() }
 func length(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }

@@ -36,13 +36,14 @@ type Store struct {
 	path    string
 	lock    *os.File
 	db      *sql.DB // the writer's
-	reads   *sql.DB // for secrets
+	reads   *sql.DB // for what memory does not have
 	reasons []wire.Reason
 
 	seed    maphash.Seed
 	shards  [128]shard
 	users   *users
 	lastRow atomic.Int64
+	moving  moving
 
 	queue   queue
 	writer  *writer

@@ -21,9 +21,11 @@ type writer struct {
 	final   error // valid when stopped is closed: why something could not be written
 
 	begin, commit, rollback, probe *sql.Stmt
-	insert, insertSecrets          *sql.Stmt
-	change, activity, lastEnd      *sql.Stmt
+	insert, setSecrets             *sql.Stmt
+	change, setProvider            *sql.Stmt
+	activity, lastEnd              *sql.Stmt
 	removeSession, removeOfSession *sql.Stmt
+	mark, marked, sweep            *sql.Stmt
 	statements                     []*sql.Stmt // all of them
 
 	due []*record // activity that is being written, portion by portion
@@ -42,18 +44,24 @@ func newWriter(ctx context.Context, s *Store, conn *sql.Conn, every time.Duratio
 		{&w.commit, "COMMIT"},
 		{&w.rollback, "ROLLBACK"},
 		{&w.probe, probe},
-		{&w.insert, `INSERT INTO sessions (name, provider_sid, auth_time, active, seq, session_timeout, session_warning,
-			inactivity_timeout, inactivity_warning, any_activity_stays, session_floor, inactivity_floor, ended_at, reason, row,
-			id, environment, issuer, subject, key, began) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
-		{&w.insertSecrets, "INSERT INTO secrets (row, id_token) VALUES (?,?)"},
-		{&w.change, `UPDATE sessions SET name=?, provider_sid=?, auth_time=?, active=?, seq=?, session_timeout=?, session_warning=?,
-			inactivity_timeout=?, inactivity_warning=?, any_activity_stays=?, session_floor=?, inactivity_floor=?, ended_at=?, reason=?
-			WHERE row=?`},
+		{&w.insert, `INSERT INTO sessions (name, auth_time, active, seq, session_timeout, session_warning,
+			inactivity_timeout, inactivity_warning, any_activity_stays, session_floor, inactivity_floor, ended_at, reason,
+			check_at, check_next, check_bypassed, check_stay, check_by, row,
+			id, environment, issuer, subject, provider_sid, key, began) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&w.setSecrets, "INSERT INTO secrets (row, sealed) VALUES (?,?) ON CONFLICT DO UPDATE SET sealed = excluded.sealed"},
+		{&w.change, `UPDATE sessions SET name=?, auth_time=?, active=?, seq=?, session_timeout=?, session_warning=?,
+			inactivity_timeout=?, inactivity_warning=?, any_activity_stays=?, session_floor=?, inactivity_floor=?, ended_at=?, reason=?,
+			check_at=?, check_next=?, check_bypassed=?, check_stay=?, check_by=? WHERE row=?`},
+		{&w.setProvider, "UPDATE sessions SET provider_sid=?1 WHERE row=?2 AND provider_sid<>?1"}, // apart, or every change would write the index
 		{&w.activity, "UPDATE sessions SET active=?, seq=? WHERE row=?"},
 		{&w.lastEnd, `INSERT INTO last_ends (environment, issuer, subject, ended_at) VALUES (?,?,?,?)
 			ON CONFLICT DO UPDATE SET ended_at = max(ended_at, excluded.ended_at)`},
 		{&w.removeSession, "DELETE FROM sessions WHERE row=?"},
 		{&w.removeOfSession, "DELETE FROM secrets WHERE row=?"},
+		{&w.mark, `INSERT INTO marks (key, at, until) VALUES (?,?,?)
+			ON CONFLICT DO UPDATE SET at = excluded.at, until = excluded.until WHERE until <= excluded.at`},
+		{&w.marked, "SELECT at FROM marks WHERE key=?"},
+		{&w.sweep, "DELETE FROM marks WHERE key IN (SELECT key FROM marks WHERE until <= ? ORDER BY until LIMIT ?)"},
 	} {
 		prepared, err := conn.PrepareContext(ctx, statement.text)
 		if err != nil {
@@ -153,7 +161,7 @@ func (w *writer) write(all bool) error {
 func (w *writer) transact(taken *batch, lazy []*record) (written []*record, err error) {
 	ctx := context.Background() // a transaction serves many callers: none of them can cancel it
 	failing := w.store.failure.Load() != nil
-	if len(taken.ops) == 0 && len(lazy) == 0 && !failing {
+	if len(taken.ops) == 0 && len(taken.errands) == 0 && len(lazy) == 0 && !failing {
 		return nil, nil
 	}
 	if _, err := w.begin.ExecContext(ctx); err != nil {
@@ -164,6 +172,9 @@ func (w *writer) transact(taken *batch, lazy []*record) (written []*record, err 
 	}
 	if err == nil {
 		written, err = w.apply(ctx, taken.ops, lazy)
+	}
+	for i := 0; err == nil && i < len(taken.errands); i++ {
+		err = taken.errands[i](ctx, w)
 	}
 	if err == nil {
 		_, err = w.commit.ExecContext(ctx)
@@ -218,21 +229,26 @@ func (w *writer) read(r *record) (snapshot session.Session, wasDirty, isGone boo
 
 func (w *writer) applyWhole(ctx context.Context, next op, s session.Session) error {
 	of, set := s.State, s.State.Settings
-	values := []any{s.Name, s.Provider, s.AuthTime, of.Active, int64(s.Seq), millis(set.SessionTimeout), millis(set.SessionWarning),
+	values := []any{s.Name, s.AuthTime, of.Active, int64(s.Seq), millis(set.SessionTimeout), millis(set.SessionWarning),
 		millis(set.InactivityTimeout), millis(set.InactivityWarning), set.AnyActivityStays, of.SessionFloor, of.InactivityFloor,
-		of.EndedAt, string(of.Reason), next.record.row}
+		of.EndedAt, string(of.Reason), s.Check.At, s.Check.Next, s.Check.Bypassed, s.Check.Stay, of.CheckBy, next.record.row}
 	if next.kind == creation {
-		values = append(values, s.ID.String(), s.User.Environment, s.User.Issuer, s.User.Subject, s.Key[:], of.Began)
+		values = append(values, s.ID.String(), s.User.Environment, s.User.Issuer, s.User.Subject, s.Provider, s.Key[:], of.Began)
 		if _, err := w.insert.ExecContext(ctx, values...); err != nil {
 			return err
 		}
-		if next.secrets != (session.Secrets{}) {
-			if _, err := w.insertSecrets.ExecContext(ctx, next.record.row, next.secrets.IDToken); err != nil {
-				return err
-			}
+	} else {
+		if _, err := w.change.ExecContext(ctx, values...); err != nil {
+			return err
 		}
-	} else if _, err := w.change.ExecContext(ctx, values...); err != nil {
-		return err
+		if _, err := w.setProvider.ExecContext(ctx, s.Provider, next.record.row); err != nil {
+			return err
+		}
+	}
+	if next.kind == sealing || next.secrets != "" {
+		if _, err := w.setSecrets.ExecContext(ctx, next.record.row, string(next.secrets)); err != nil {
+			return err
+		}
 	}
 	if of.EndedAt == 0 {
 		return nil
@@ -251,6 +267,7 @@ func (w *writer) succeed(taken *batch) {
 		}
 		if done.record.pending == taken {
 			done.record.pending = nil
+			w.store.moving.settle(done.record)
 		}
 		at.mu.Unlock()
 	}

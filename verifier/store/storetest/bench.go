@@ -111,7 +111,7 @@ func Bench(b *testing.B, open OpenIn) {
 	b.Run("Create", func(b *testing.B) {
 		first := next.Add(uint64(b.N)) - uint64(b.N)
 		parallel(b, callers, func(i uint64) error {
-			return store.Create(ctx, sample(first+i, distinct(first+i), start), session.Secrets{IDToken: token}, start)
+			return store.Create(ctx, sample(first+i, distinct(first+i), start), session.Sealed(token), start)
 		})
 	})
 	b.Run("UpdateEnding", func(b *testing.B) {
@@ -176,7 +176,7 @@ func populate(b *testing.B, store session.Store, first uint64, n int) {
 	for range 512 {
 		all.Go(func() {
 			for i := numbers.Add(1) - 1; i < uint64(n); i = numbers.Add(1) - 1 {
-				err := store.Create(context.Background(), sample(first+i, distinct(first+i), start), session.Secrets{IDToken: token}, start)
+				err := store.Create(context.Background(), sample(first+i, distinct(first+i), start), session.Sealed(token), start)
 				if err != nil {
 					b.Error(err)
 					return

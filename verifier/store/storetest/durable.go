@@ -51,12 +51,12 @@ var durable = []struct {
 	{"P7/Creation", func(f fixture, reopen func() fixture) {
 		s := sample(1, user("ada"), start)
 		s.Name, s.Seq, s.State.Settings.AnyActivityStays = "Å\x00'\xff", 1<<63+5, true
-		if err := f.store.Create(f.ctx, s, session.Secrets{IDToken: "a.b.c"}, start); err != nil {
+		if err := f.store.Create(f.ctx, s, "a.b.c", start); err != nil {
 			f.Fatal(err)
 		}
 		f = reopen()
 		f.holds(s)
-		f.secrets(s.ID, session.Secrets{IDToken: "a.b.c"}, true)
+		f.secrets(s.ID, "a.b.c", true)
 		f.lists(s.User, s)
 		f.count(start, 1)
 	}},
@@ -122,6 +122,6 @@ var durable = []struct {
 		f.lastEnd(user("bob"), start+21, 0)
 		f.lastEnd(user("bob"), start+hour, start+hour/2)
 		f.create(sample(1, user("ada"), start+22))
-		f.secrets(id(1), session.Secrets{}, true)
+		f.secrets(id(1), "", true)
 	}},
 }

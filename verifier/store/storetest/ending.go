@@ -179,7 +179,7 @@ var ending = []check{
 		var creators, all sync.WaitGroup
 		for n := range uint64(sessions) {
 			creators.Go(func() {
-				if err := f.store.Create(f.ctx, sample(n, user("ada"), start), session.Secrets{}, start); err != nil {
+				if err := f.store.Create(f.ctx, sample(n, user("ada"), start), "", start); err != nil {
 					f.Errorf("Create: %v", err)
 				}
 			})

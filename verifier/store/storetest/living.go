@@ -14,7 +14,7 @@ func calls(store session.Store) map[string]func(context.Context) error {
 	const late = start + 9*hour
 	return map[string]func(context.Context) error{
 		"Create": func(ctx context.Context) error {
-			return store.Create(ctx, sample(2, user("ada"), start), session.Secrets{}, start)
+			return store.Create(ctx, sample(2, user("ada"), start), "", start)
 		},
 		"Get":     func(ctx context.Context) error { _, _, err := store.Get(ctx, id(1), start); return err },
 		"Secrets": func(ctx context.Context) error { _, _, err := store.Secrets(ctx, id(1), start); return err },

@@ -18,7 +18,7 @@ import (
 // model is what a store has to be, without any care for speed or durability.
 type model struct {
 	sessions map[session.ID]session.Session
-	secrets  map[session.ID]session.Secrets
+	secrets  map[session.ID]session.Sealed
 	last     map[session.User]int64
 }
 
@@ -61,7 +61,7 @@ func checkModel(t *testing.T, open Open) {
 
 func run(rt *rapid.T, store session.Store, reopen func() session.Store) {
 	m := &machine{
-		model: model{map[session.ID]session.Session{}, map[session.ID]session.Secrets{}, map[session.User]int64{}},
+		model: model{map[session.ID]session.Session{}, map[session.ID]session.Sealed{}, map[session.User]int64{}},
 		ctx:   context.Background(), store: store, reopen: reopen, now: start,
 	}
 	actions := map[string]func(*rapid.T){
@@ -95,7 +95,7 @@ func (m *machine) create(rt *rapid.T) {
 	s.ID = m.id(rt)
 	s.Name = rapid.StringN(0, -1, 60).Draw(rt, "name")
 	s.Seq = rapid.Uint64().Draw(rt, "seq")
-	secrets := session.Secrets{IDToken: rapid.StringN(0, -1, 200).Draw(rt, "ID token")}
+	secrets := session.Sealed(rapid.StringN(0, -1, 200).Draw(rt, "secrets"))
 	err := m.store.Create(m.ctx, s, secrets, m.now)
 	if _, taken := m.sessions[s.ID]; taken {
 		if !errors.Is(err, session.ErrExists) {

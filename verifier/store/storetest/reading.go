@@ -30,12 +30,12 @@ var creating = []check{
 
 	{"Create/RefusesATakenID", func(f fixture) {
 		first := f.create(sample(1, user("ada"), start))
-		if err := f.store.Create(f.ctx, sample(1, user("bob"), start), session.Secrets{}, start); !errors.Is(err, session.ErrExists) {
+		if err := f.store.Create(f.ctx, sample(1, user("bob"), start), "", start); !errors.Is(err, session.ErrExists) {
 			f.Fatalf("Create of a living session's ID: %v; want ErrExists", err)
 		}
 		f.holds(first)
 		ended := f.end(first.ID, start+1)
-		if err := f.store.Create(f.ctx, sample(1, user("bob"), start), session.Secrets{}, start); !errors.Is(err, session.ErrExists) {
+		if err := f.store.Create(f.ctx, sample(1, user("bob"), start), "", start); !errors.Is(err, session.ErrExists) {
 			f.Fatalf("Create of an ended session's ID: %v; want ErrExists", err)
 		}
 		f.holds(ended)
@@ -46,7 +46,7 @@ var creating = []check{
 		var all sync.WaitGroup
 		for i := range 16 {
 			all.Go(func() {
-				switch err := f.store.Create(f.ctx, sample(1, user(strings.Repeat("x", i+1)), start), session.Secrets{}, start); {
+				switch err := f.store.Create(f.ctx, sample(1, user(strings.Repeat("x", i+1)), start), "", start); {
 				case err == nil:
 					won.Add(1)
 				case !errors.Is(err, session.ErrExists):
@@ -61,26 +61,28 @@ var creating = []check{
 	}},
 
 	{"Create/RefusesWhatCannotBeKept", func(f fixture) {
-		for name, change := range map[string]func(*session.Session, *session.Secrets){
-			"no environment": func(s *session.Session, _ *session.Secrets) { s.User.Environment = "" },
-			"no issuer":      func(s *session.Session, _ *session.Secrets) { s.User.Issuer = "" },
-			"no subject":     func(s *session.Session, _ *session.Secrets) { s.User.Subject = "" },
-			"long environment": func(s *session.Session, _ *session.Secrets) {
+		for name, change := range map[string]func(*session.Session, *session.Sealed){
+			"no environment": func(s *session.Session, _ *session.Sealed) { s.User.Environment = "" },
+			"no issuer":      func(s *session.Session, _ *session.Sealed) { s.User.Issuer = "" },
+			"no subject":     func(s *session.Session, _ *session.Sealed) { s.User.Subject = "" },
+			"long environment": func(s *session.Session, _ *session.Sealed) {
 				s.User.Environment = strings.Repeat("x", session.MaxEnvironment+1)
 			},
-			"long issuer": func(s *session.Session, _ *session.Secrets) { s.User.Issuer = strings.Repeat("x", session.MaxIssuer+1) },
-			"long subject": func(s *session.Session, _ *session.Secrets) {
+			"long issuer": func(s *session.Session, _ *session.Sealed) { s.User.Issuer = strings.Repeat("x", session.MaxIssuer+1) },
+			"long subject": func(s *session.Session, _ *session.Sealed) {
 				s.User.Subject = strings.Repeat("x", session.MaxSubject+1)
 			},
-			"long name":         func(s *session.Session, _ *session.Secrets) { s.Name = strings.Repeat("x", session.MaxName+1) },
-			"long provider":     func(s *session.Session, _ *session.Secrets) { s.Provider = strings.Repeat("x", session.MaxProvider+1) },
-			"long ID token":     func(_ *session.Session, s *session.Secrets) { s.IDToken = strings.Repeat("x", session.MaxIDToken+1) },
-			"half milliseconds": func(s *session.Session, _ *session.Secrets) { s.State.Settings.SessionTimeout += time.Microsecond },
-			"a reason, no end":  func(s *session.Session, _ *session.Secrets) { s.State.Reason = wire.SignedOut },
-			"an end, no reason": func(s *session.Session, _ *session.Secrets) { s.State.EndedAt = start },
-			"an unknown reason": func(s *session.Session, _ *session.Secrets) { s.State.EndedAt, s.State.Reason = start, "bored" },
+			"long name":     func(s *session.Session, _ *session.Sealed) { s.Name = strings.Repeat("x", session.MaxName+1) },
+			"long provider": func(s *session.Session, _ *session.Sealed) { s.Provider = strings.Repeat("x", session.MaxProvider+1) },
+			"long secrets": func(_ *session.Session, s *session.Sealed) {
+				*s = session.Sealed(strings.Repeat("x", session.MaxSealed+1))
+			},
+			"half milliseconds": func(s *session.Session, _ *session.Sealed) { s.State.Settings.SessionTimeout += time.Microsecond },
+			"a reason, no end":  func(s *session.Session, _ *session.Sealed) { s.State.Reason = wire.SignedOut },
+			"an end, no reason": func(s *session.Session, _ *session.Sealed) { s.State.EndedAt = start },
+			"an unknown reason": func(s *session.Session, _ *session.Sealed) { s.State.EndedAt, s.State.Reason = start, "bored" },
 		} {
-			s, secrets := sample(1, user("ada"), start), session.Secrets{}
+			s, secrets := sample(1, user("ada"), start), session.Sealed("")
 			change(&s, &secrets)
 			if err := f.store.Create(f.ctx, s, secrets, start); !errors.Is(err, session.ErrInvalid) {
 				f.Errorf("Create with %s: %v; want ErrInvalid", name, err)
@@ -89,7 +91,7 @@ var creating = []check{
 		}
 		ended := sample(1, user("ada"), start)
 		ended.State.EndedAt, ended.State.Reason = start, wire.SignedOut
-		if err := f.store.Create(f.ctx, ended, session.Secrets{}, start); !errors.Is(err, session.ErrEnded) {
+		if err := f.store.Create(f.ctx, ended, "", start); !errors.Is(err, session.ErrEnded) {
 			f.Errorf("Create of an ended session: %v; want ErrEnded", err)
 		}
 		f.lacks(ended.ID)
@@ -123,34 +125,34 @@ var reading = []check{
 
 	{"Secrets/FindsWhatCreateWasGiven", func(f fixture) {
 		s := sample(1, user("ada"), start)
-		secrets := session.Secrets{IDToken: strings.Repeat("e30.", session.MaxIDToken/4)}
+		secrets := session.Sealed(strings.Repeat("e30.", session.MaxSealed/4))
 		if err := f.store.Create(f.ctx, s, secrets, start); err != nil {
 			f.Fatal(err)
 		}
 		f.create(sample(2, user("ada"), start))
 		f.secrets(id(1), secrets, true)
-		f.secrets(id(2), session.Secrets{}, true)
-		f.secrets(id(3), session.Secrets{}, false)
+		f.secrets(id(2), "", true)
+		f.secrets(id(3), "", false)
 		f.end(s.ID, start+1)
 		f.secrets(id(1), secrets, true)
 		f.forget(start+2, start+2, 1)
-		f.secrets(id(1), session.Secrets{}, false)
+		f.secrets(id(1), "", false)
 	}},
 
 	{"Secrets/OfAForgottenIDAreNotThoseOfItsNextSession", func(f fixture) {
-		if err := f.store.Create(f.ctx, sample(1, user("ada"), start), session.Secrets{IDToken: "hers"}, start); err != nil {
+		if err := f.store.Create(f.ctx, sample(1, user("ada"), start), "hers", start); err != nil {
 			f.Fatal(err)
 		}
 		f.end(id(1), start+1)
 		f.forget(start+2, start+2, 1)
 		f.create(sample(1, user("bob"), start+3))
-		f.secrets(id(1), session.Secrets{}, true)
+		f.secrets(id(1), "", true)
 	}},
 }
 
-func (f fixture) secrets(id session.ID, want session.Secrets, exists bool) {
+func (f fixture) secrets(id session.ID, want session.Sealed, exists bool) {
 	f.Helper()
 	if got, ok, err := f.store.Secrets(f.ctx, id, start); got != want || ok != exists || err != nil {
-		f.Fatalf("Secrets: %d bytes of ID token, %t, %v; want %d, %t", len(got.IDToken), ok, err, len(want.IDToken), exists)
+		f.Fatalf("Secrets: %d bytes, %t, %v; want %d, %t", len(got), ok, err, len(want), exists)
 	}
 }

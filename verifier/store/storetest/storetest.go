@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -81,7 +82,8 @@ func user(subject string) session.User {
 func sample(n uint64, of session.User, began int64) session.Session {
 	s := session.Session{
 		ID: id(n), User: of, Name: "ada.lovelace@mail.example",
-		AuthTime: began / 1000, Provider: "6f0e0b6c-5d0e-4f0c-9f5e-3c7a0c2b1d4e",
+		AuthTime: began / 1000, Provider: providerID(n),
+		Check: session.Check{At: began / 1000 * 1000, Next: began/1000*1000 + hour},
 		State: deadline.Begin(settings(), began),
 	}
 	binary.BigEndian.PutUint64(s.Key[:], n)
@@ -89,10 +91,16 @@ func sample(n uint64, of session.User, began int64) session.Session {
 	return s
 }
 
+// providerID is a provider's own session ID, as long as a UUID and as scattered.
+func providerID(n uint64) string {
+	of := id(n)
+	return fmt.Sprintf("%x-%x-%x-%x-%x", of[:4], of[4:6], of[6:8], of[8:10], of[10:])
+}
+
 // create adds a session and gives it back.
 func (f fixture) create(s session.Session) session.Session {
 	f.Helper()
-	if err := f.store.Create(f.ctx, s, session.Secrets{}, s.State.Began); err != nil {
+	if err := f.store.Create(f.ctx, s, "", s.State.Began); err != nil {
 		f.Fatalf("Create: %v", err)
 	}
 	return s
