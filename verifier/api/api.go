@@ -5,25 +5,28 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
-// API serves heartbeat and check.
+// API serves heartbeat, check and events.
 type API struct {
-	engine *engine.Engine
-	site   *Site
+	engine  *engine.Engine
+	site    *Site
+	streams atomic.Int64 // open event streams
 }
 
 // New makes the API.
-func New(e *engine.Engine, site *Site) *API { return &API{e, site} }
+func New(e *engine.Engine, site *Site) *API { return &API{engine: e, site: site} }
 
 // Register adds the API's addresses to a mux.
 func (a *API) Register(mux *http.ServeMux) {
 	mux.Handle("POST "+a.site.prefix+"heartbeat", a.site.For(a.heartbeat))
 	mux.Handle("GET "+a.site.prefix+"check", a.site.For(a.check))
+	mux.Handle("GET "+a.site.prefix+"events", a.site.For(a.events))
 }
 
 func (a *API) heartbeat(w http.ResponseWriter, r *http.Request, env settings.Environment) {

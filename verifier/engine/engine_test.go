@@ -223,11 +223,9 @@ func TestReplayIsToldTheLastSeq(t *testing.T) {
 
 func (b *browser) signOut() error {
 	b.w.t.Helper()
-	secrets, err := b.w.SignOut(context.Background(), b.env, engine.Request{
-		Cookie: b.cookie, Proofs: []string{b.token("sign-out", b.beat(0))}, Method: "POST", URL: b.url("sign-out"),
-	})
-	if err == nil && secrets.IDToken != amara.IDToken {
-		b.w.t.Errorf("id_token_hint %q", secrets.IDToken)
+	hint, err := b.w.SignOut(context.Background(), b.env, b.signOutRequest(), false)
+	if err == nil && hint != amara.IDToken {
+		b.w.t.Errorf("id_token_hint %q", hint)
 	}
 	return err
 }
@@ -279,7 +277,7 @@ func TestB1_AfterAnEndCredentialsMustBeEnteredLater(t *testing.T) {
 		} {
 			who := amara
 			who.AuthTime = authTime
-			if _, _, err := w.Begin(context.Background(), clinic, who, again.thumbprint(), ""); !errors.Is(err, engine.ErrCredentials) {
+			if _, _, err := w.Begin(context.Background(), clinic, again.back(who)); !errors.Is(err, engine.ErrCredentials) {
 				t.Errorf("%s, auth_time %s: %v", name, what, err)
 			}
 		}
@@ -303,7 +301,7 @@ func TestA2_SigningInAgainBeforeTheEndReplacesTheSession(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn(clinic)
 	w.pass(30 * minute / 3)
-	if _, _, err := w.Begin(context.Background(), clinic, amara, b.thumbprint(), b.cookie); !errors.Is(err, engine.ErrCredentials) {
+	if _, _, err := w.Begin(context.Background(), clinic, b.back(amara)); !errors.Is(err, engine.ErrCredentials) {
 		t.Errorf("A1: a new session without new credentials: %v", err)
 	}
 	old := *b
@@ -335,7 +333,7 @@ func TestP4_ConcurrentHeartbeatsCannotUndoASignOut(t *testing.T) {
 			})
 		}
 		all.Go(func() {
-			if _, err := w.SignOut(context.Background(), clinic, out); err != nil {
+			if _, err := w.SignOut(context.Background(), clinic, out, false); err != nil {
 				t.Errorf("sign-out: %v", err)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -32,8 +33,9 @@ var times = policy.Settings{SessionTimeout: time.Hour, SessionWarning: 20 * time
 	InactivityTimeout: 15 * time.Minute, InactivityWarning: 2 * time.Minute}
 
 var (
-	clinic = settings.Environment{ID: "clinic", Origin: "https://records.example", Settings: times}
-	bank   = settings.Environment{ID: "bank", Origin: "https://bank.example", Settings: times}
+	checks = settings.PolicyCheck{Interval: time.Hour, Budget: 8 * time.Hour, Cap: 24 * time.Hour}
+	clinic = settings.Environment{ID: "clinic", Origin: "https://records.example", Settings: times, Check: checks}
+	bank   = settings.Environment{ID: "bank", Origin: "https://bank.example", Settings: times, Check: checks}
 )
 
 // world is an engine over the real embedded store, with a clock that the test sets.
@@ -42,9 +44,26 @@ type world struct {
 	*engine.Engine
 	store session.Store
 
-	mu     sync.Mutex
-	now    int64
-	events []audit.Event
+	mu       sync.Mutex
+	now      int64
+	events   []audit.Event
+	attempts int
+	asked    []session.ID // for policy checks
+	check    func(session.ID)
+}
+
+// Ask carries a policy check out at once, in the way that the test chose.
+func (w *world) Ask(_ settings.Environment, id session.ID) <-chan struct{} {
+	done := make(chan struct{})
+	defer close(done)
+	w.mu.Lock()
+	w.asked = append(w.asked, id)
+	check := w.check
+	w.mu.Unlock()
+	if check != nil {
+		check(id)
+	}
+	return done
 }
 
 func newWorld(t testing.TB) *world {
@@ -68,7 +87,7 @@ func (w *world) over(store session.Store) *engine.Engine {
 		w.t.Fatal(err)
 	}
 	e, err := engine.New(engine.Config{
-		Store: store, Ring: ring, Random: rand.Reader, Renewal: policy.MaxCookieRenewal,
+		Store: store, Ring: ring, Random: rand.Reader, Checks: w, Renewal: policy.MaxCookieRenewal,
 		Now: func() time.Time {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -123,11 +142,23 @@ func (w *world) browser(env settings.Environment) *browser {
 
 func (b *browser) thumbprint() session.Thumbprint { return b.maker.Thumbprint() }
 
-var amara = engine.Identity{Issuer: "https://login.example", Subject: "amara", Name: "Dr Amara", AuthTime: start/1000 - 60, IDToken: "hint"}
+var amara = session.Identity{Issuer: "https://login.example", Subject: "amara", Name: "Dr Amara", AuthTime: start/1000 - 60, IDToken: "hint"}
 
-func (b *browser) signIn(who engine.Identity) {
+// back is a sign-in that has just come back from the provider to this browser.
+func (b *browser) back(who session.Identity) engine.SignIn {
+	b.w.attempts++
+	return engine.SignIn{Who: who, Key: b.thumbprint(), Replaced: b.cookie, RefreshToken: "refresh-1",
+		Attempt: session.NewKey("sign-in", strconv.Itoa(b.w.attempts)), Until: b.w.now + 10*minute}
+}
+
+func (b *browser) signIn(who session.Identity) {
 	b.w.t.Helper()
-	s, cookie, err := b.w.Begin(context.Background(), b.env, who, b.thumbprint(), b.cookie)
+	b.finish(b.back(who))
+}
+
+func (b *browser) finish(in engine.SignIn) {
+	b.w.t.Helper()
+	s, cookie, err := b.w.Begin(context.Background(), b.env, in)
 	if err != nil {
 		b.w.t.Fatalf("sign-in: %v", err)
 	}

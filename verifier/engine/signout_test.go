@@ -18,7 +18,7 @@ type hooked struct {
 	byUser func() error
 }
 
-func (h hooked) Create(ctx context.Context, s session.Session, secrets session.Secrets, now int64) error {
+func (h hooked) Create(ctx context.Context, s session.Session, secrets session.Sealed, now int64) error {
 	if h.create != nil {
 		h.create()
 	}
@@ -44,7 +44,7 @@ func TestB4_SignOutIsFinishedWhenItsClientGoesAway(t *testing.T) {
 	first, second := w.signedIn(clinic), w.signedIn(clinic)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := w.SignOut(ctx, clinic, first.signOutRequest()); err != nil {
+	if _, err := w.SignOut(ctx, clinic, first.signOutRequest(), false); err != nil {
 		t.Fatal(err)
 	}
 	for name, b := range map[string]*browser{"here": first, "elsewhere": second} {
@@ -63,7 +63,7 @@ func TestB4_SignOutCanBeRepeated(t *testing.T) {
 	first, second := w.signedIn(clinic), w.signedIn(clinic)
 	broken := errors.New("no answer")
 	failing := w.over(hooked{Store: w.store, byUser: func() error { return broken }})
-	if _, err := failing.SignOut(context.Background(), clinic, first.signOutRequest()); w.refusal(err).Error != wire.Unavailable {
+	if _, err := failing.SignOut(context.Background(), clinic, first.signOutRequest(), false); w.refusal(err).Error != wire.Unavailable {
 		t.Fatalf("with a failing store: %v", err)
 	}
 	if err := first.check(); err != nil {
@@ -71,9 +71,9 @@ func TestB4_SignOutCanBeRepeated(t *testing.T) {
 	}
 	w.pass(1000)
 	for try := range 2 {
-		secrets, err := w.SignOut(context.Background(), clinic, first.signOutRequest())
-		if err != nil || secrets.IDToken != amara.IDToken {
-			t.Fatalf("try %d: %q, %v", try+1, secrets.IDToken, err)
+		hint, err := w.SignOut(context.Background(), clinic, first.signOutRequest(), false)
+		if err != nil || hint != amara.IDToken {
+			t.Fatalf("try %d: %q, %v", try+1, hint, err)
 		}
 	}
 	if r := w.refusal(second.check()); r.Reason != wire.SignedOutElsewhere {
@@ -84,7 +84,7 @@ func TestB4_SignOutCanBeRepeated(t *testing.T) {
 	who := amara
 	who.AuthTime = w.now / 1000
 	later.signIn(who)
-	if _, err := w.SignOut(context.Background(), clinic, first.signOutRequest()); err != nil {
+	if _, err := w.SignOut(context.Background(), clinic, first.signOutRequest(), false); err != nil {
 		t.Fatal(err)
 	}
 	if err := later.check(); err != nil {
@@ -97,11 +97,11 @@ func TestP4_SignInRacingASignOut(t *testing.T) {
 	w := newWorld(t)
 	leaving, arriving := w.signedIn(clinic), w.browser(clinic)
 	racing := w.over(hooked{Store: w.store, create: func() {
-		if _, err := w.SignOut(context.Background(), clinic, leaving.signOutRequest()); err != nil {
+		if _, err := w.SignOut(context.Background(), clinic, leaving.signOutRequest(), false); err != nil {
 			t.Error(err)
 		}
 	}})
-	_, cookie, err := racing.Begin(context.Background(), clinic, amara, arriving.thumbprint(), "")
+	_, cookie, err := racing.Begin(context.Background(), clinic, arriving.back(amara))
 	if !errors.Is(err, engine.ErrCredentials) || cookie != "" {
 		t.Errorf("the sign-in succeeded: %v", err)
 	}
@@ -124,11 +124,26 @@ func TestB1_AnotherUserInTheSameBrowserNeedsCredentialsToo(t *testing.T) {
 	other.Subject = "wren"
 	for _, authTime := range []int64{0, amara.AuthTime} {
 		other.AuthTime = authTime
-		if _, _, err := w.Begin(context.Background(), clinic, other, b.thumbprint(), b.cookie); !errors.Is(err, engine.ErrCredentials) {
+		if _, _, err := w.Begin(context.Background(), clinic, b.back(other)); !errors.Is(err, engine.ErrCredentials) {
 			t.Errorf("auth_time %d: %v", authTime, err)
 		}
 	}
 	w.pass(2 * second)
 	other.AuthTime = w.now / 1000
 	b.signIn(other)
+}
+
+// B4: here only by choice.
+func TestB4_SignOutHereOnlyLeavesTheOthersAlone(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.signedIn(clinic), w.signedIn(clinic)
+	if _, err := w.SignOut(context.Background(), clinic, first.signOutRequest(), true); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.refusal(first.check()); r.Reason != wire.SignedOut {
+		t.Errorf("here: %+v", r)
+	}
+	if err := second.check(); err != nil {
+		t.Errorf("elsewhere: %v", err)
+	}
 }

@@ -12,10 +12,10 @@ import (
 // Watch waits for the end of one session.
 type Watch struct {
 	// Ended gets the reason when the session ends, once.
-	Ended <-chan wire.Reason
+	Ended   <-chan wire.Reason
+	Session session.ID
 
 	ended chan wire.Reason
-	id    session.ID
 	in    *watches
 }
 
@@ -40,7 +40,7 @@ func (e *Engine) Watch(ctx context.Context, env settings.Environment, cookie str
 		return nil, err
 	}
 	ended := make(chan wire.Reason, 1)
-	w := &Watch{Ended: ended, ended: ended, id: s.ID, in: &e.watches}
+	w := &Watch{Ended: ended, ended: ended, Session: s.ID, in: &e.watches}
 	if !e.watches.add(w) {
 		return nil, refuse(wire.TooMany, "too many pages wait for this session")
 	}
@@ -55,13 +55,13 @@ func (e *Engine) Watch(ctx context.Context, env settings.Environment, cookie str
 func (w *watches) add(watch *Watch) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := w.of[watch.id]
+	all := w.of[watch.Session]
 	if len(all) >= MaxWatches {
 		return false
 	}
 	if all == nil {
 		all = map[*Watch]struct{}{}
-		w.of[watch.id] = all
+		w.of[watch.Session] = all
 	}
 	all[watch] = struct{}{}
 	return true
@@ -70,9 +70,9 @@ func (w *watches) add(watch *Watch) bool {
 func (w *watches) remove(watch *Watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.of[watch.id], watch)
-	if len(w.of[watch.id]) == 0 {
-		delete(w.of, watch.id)
+	delete(w.of[watch.Session], watch)
+	if len(w.of[watch.Session]) == 0 {
+		delete(w.of, watch.Session)
 	}
 }
 

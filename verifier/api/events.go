@@ -1,0 +1,99 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+const (
+	// streamLife bounds a stream. Browsers open another by themselves, with the cookie that they have then.
+	streamLife = 10 * time.Minute
+	// pulse is how often a silent stream carries a comment, so that proxies do not take it for dead.
+	pulse = 25 * time.Second
+	// maxStreams bounds the streams of one verifier. A browser that gets none learns of an end by its heartbeats.
+	maxStreams = 1 << 16
+)
+
+// events tells a page at once that its session has ended (HTML section 9.2, server-sent events). It says nothing else and
+// extends nothing: the page takes the message for a hint to ask.
+func (a *API) events(w http.ResponseWriter, r *http.Request, env settings.Environment) {
+	if a.streams.Add(1) > maxStreams {
+		a.streams.Add(-1)
+		WriteRefusal(w, wire.Refusal{Error: wire.TooMany, Message: "too many event streams are open"})
+		return
+	}
+	defer a.streams.Add(-1)
+
+	watch, err := a.engine.Watch(r.Context(), env, ReadSessionCookie(r, env))
+	var refused *engine.Refusal
+	if err != nil && (!errors.As(err, &refused) || refused.Refusal.Error != wire.SessionEnded) {
+		WriteRefusal(w, AsRefusal(err))
+		return
+	}
+	stream := begin(w)
+	if err != nil { // it ended while no stream was open
+		stream.ended(refused.Reason)
+		return
+	}
+	defer watch.Stop()
+	// Spread over some seconds, so that the pages of a restarted verifier do not come back together.
+	stream.say(fmt.Sprintf("retry: %d\n\n", 2000+20*int(watch.Session[0])))
+
+	pulses, life := time.NewTicker(pulse), time.NewTimer(streamLife)
+	defer pulses.Stop()
+	defer life.Stop()
+	for stream.err == nil {
+		select {
+		case reason := <-watch.Ended:
+			stream.ended(reason)
+			return
+		case <-pulses.C:
+			stream.say(":\n\n")
+		case <-life.C:
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// stream is a response that is sent piece by piece. err is the first failure.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	err     error
+}
+
+func begin(w http.ResponseWriter) *stream {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would keep the message back otherwise
+	s := &stream{w: w, control: http.NewResponseController(w)}
+	// The server's limit for writing an answer is not for this one, whose life is bounded here.
+	if err := s.control.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		s.err = err
+	}
+	w.WriteHeader(http.StatusOK)
+	return s
+}
+
+func (s *stream) say(text string) {
+	if s.err == nil {
+		_, s.err = io.WriteString(s.w, text)
+	}
+	if s.err == nil {
+		s.err = s.control.Flush()
+	}
+}
+
+func (s *stream) ended(reason wire.Reason) {
+	s.say("event: " + wire.EventEnded + "\ndata: " + string(reason) + "\n\n")
+}

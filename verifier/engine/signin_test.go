@@ -1,0 +1,82 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/audit"
+	"github.com/curfew-project/curfew/verifier/engine"
+)
+
+// B3: one sign-in makes one session, however often and wherever its callback arrives.
+func TestB3_ASignInCountsOnce(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser(clinic)
+	in := b.back(amara)
+	engines := []*engine.Engine{w.Engine, w.over(w.store)}
+	var wait sync.WaitGroup
+	results := make([]error, 8)
+	for i := range results {
+		wait.Go(func() { _, _, results[i] = engines[i%2].Begin(context.Background(), clinic, in) })
+	}
+	wait.Wait()
+	good := 0
+	for _, err := range results {
+		if err == nil {
+			good++
+		} else if !errors.Is(err, engine.ErrUsed) {
+			t.Errorf("the second callback: %v", err)
+		}
+	}
+	if good != 1 {
+		t.Errorf("%d sessions of one sign-in", good)
+	}
+}
+
+// B2: another user who signs in ends the session that the browser had.
+func TestB2_AnotherUserInTheBrowserEndsItsSession(t *testing.T) {
+	for subject, want := range map[string]wire.Reason{"wren": wire.UserMismatch, "amara": wire.SignedOut} {
+		w := newWorld(t)
+		b := w.signedIn(clinic)
+		old := *b
+		w.pass(2 * second)
+		who := amara
+		who.Subject, who.AuthTime = subject, w.now/1000
+		b.signIn(who)
+		if r := w.refusal(old.check()); r.Reason != want {
+			t.Errorf("%s signs in: %+v", subject, r)
+		}
+		if err := b.check(); err != nil {
+			t.Errorf("%s: %v", subject, err)
+		}
+		if got := w.recorded(audit.Ended); len(got) != 1 || got[0].Reason != want || got[0].Subject != "amara" {
+			t.Errorf("%s: the audit has %+v", subject, got)
+		}
+	}
+}
+
+// B1: only a configured skew of the clocks is allowed for.
+func TestB1_ClockSkew(t *testing.T) {
+	for skew, want := range map[time.Duration]bool{0: false, 4 * time.Second: false, 5 * time.Second: true} {
+		w := newWorld(t)
+		env := clinic
+		env.ClockSkew = skew
+		b := w.signedIn(env)
+		w.pass(60*second - 1)
+		w.must(b.signOut())
+		who := amara
+		who.AuthTime = w.now/1000 + 1 - 5 // four seconds and a bit before the sign-out by the provider's clock
+		_, _, err := w.Begin(context.Background(), env, w.browser(env).back(who))
+		if (err == nil) != want {
+			t.Errorf("skew %s: %v", skew, err)
+		}
+		who.AuthTime = 0
+		if _, _, err := w.Begin(context.Background(), env, w.browser(env).back(who)); !errors.Is(err, engine.ErrCredentials) {
+			t.Errorf("skew %s without auth_time: %v", skew, err)
+		}
+	}
+}

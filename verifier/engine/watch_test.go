@@ -1,0 +1,72 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/engine"
+)
+
+// B4: pages that wait are told of every kind of end, once, and of no other session's.
+func TestB4_WatchesAreTold(t *testing.T) {
+	for want, end := range map[wire.Reason]func(*world, *browser, *browser){
+		wire.SignedOutElsewhere: func(w *world, _, other *browser) { w.must(other.signOut()) },
+		wire.SignedOut:          func(w *world, b, _ *browser) { w.must(b.signOut()) },
+		wire.Inactivity: func(w *world, _, _ *browser) {
+			w.pass(15 * minute)
+			w.must(w.Sweep(context.Background(), time.Hour))
+		},
+	} {
+		w := newWorld(t)
+		b, other := w.signedIn(clinic), w.signedIn(clinic)
+		bystander := w.at(bank, amara, "")
+		w.pass(6 * minute) // the cookie is stale and names the session all the same
+		b.takeNonce()
+		other.takeNonce()
+		watch, err := w.Watch(context.Background(), clinic, b.cookie)
+		w.must(err)
+		theirs, err := w.Watch(context.Background(), bank, bystander.cookie)
+		w.must(err)
+		end(w, b, other)
+		select {
+		case reason := <-watch.Ended:
+			if reason != want {
+				t.Errorf("told %s, want %s", reason, want)
+			}
+		default:
+			t.Errorf("%s: nobody was told", want)
+		}
+		if len(watch.Ended) != 0 || want != wire.Inactivity && len(theirs.Ended) != 0 {
+			t.Errorf("%s: told twice, or of another environment's session", want)
+		}
+		watch.Stop()
+		theirs.Stop()
+		if _, err := w.Watch(context.Background(), clinic, b.cookie); w.refusal(err).Reason != want {
+			t.Errorf("watching an ended session: %v", err)
+		}
+	}
+}
+
+func TestWatchesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn(clinic)
+	var last *engine.Watch
+	for range engine.MaxWatches {
+		watch, err := w.Watch(context.Background(), clinic, b.cookie)
+		w.must(err)
+		last = watch
+	}
+	if _, err := w.Watch(context.Background(), clinic, b.cookie); w.refusal(err).Error != wire.TooMany {
+		t.Errorf("one too many: %v", err)
+	}
+	last.Stop()
+	last.Stop()
+	if _, err := w.Watch(context.Background(), clinic, b.cookie); err != nil {
+		t.Errorf("after one has gone: %v", err)
+	}
+	if _, err := w.Watch(context.Background(), bank, b.cookie); w.refusal(err).Error != wire.NoSession {
+		t.Errorf("P6: with another environment's cookie: %v", err)
+	}
+}
