@@ -1,0 +1,176 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/api"
+	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/keyring"
+	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/store/embedded"
+)
+
+var records = settings.Environment{ID: "records", Origin: "https://records.example",
+	Settings: policy.Defaults().Capped(policy.Cap), Check: settings.PolicyCheck{Bypass: true, Cap: policy.Cap}}
+
+// site is the API over a real engine, in a bubble of virtual time.
+type site struct {
+	*engine.Engine
+	http.Handler
+	cookie string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	store, err := embedded.Open(context.Background(), filepath.Join(t.TempDir(), "sessions.db"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	ring, err := keyring.New(bytes.Repeat([]byte{7}, keyring.SecretSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(engine.Config{Store: store, Ring: ring, Now: time.Now, Random: rand.Reader, Renewal: policy.MaxCookieRenewal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := api.NewSite("/.curfew/", []settings.Environment{records}, e.RecordRefusal)
+	mux := http.NewServeMux()
+	api.New(e, where).Register(mux)
+	s := &site{Engine: e, Handler: mux}
+	_, s.cookie, err = e.Begin(t.Context(), records, engine.SignIn{
+		Who:     session.Identity{Issuer: "https://login.example", Subject: "amara", Provider: "one", AuthTime: time.Now().Unix()},
+		Attempt: session.NewKey("first"), Until: time.Now().Add(time.Minute).UnixMilli(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// end ends amara's session by the provider's word.
+func (s *site) end(t *testing.T) {
+	t.Helper()
+	n, err := s.EndByProvider(context.Background(), records, engine.ProviderLogout{
+		Issuer: "https://login.example", SID: "one", JTI: "token", Until: time.Now().Add(time.Minute).UnixMilli(),
+	})
+	if n != 1 || err != nil {
+		t.Fatalf("%d sessions ended, %v", n, err)
+	}
+}
+
+// listener is a browser's end of a stream.
+type listener struct {
+	*httptest.ResponseRecorder
+	mu   sync.Mutex
+	done chan struct{}
+	stop context.CancelFunc
+}
+
+func (l *listener) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ResponseRecorder.Write(p)
+}
+
+func (l *listener) heard() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Body.String()
+}
+
+func (l *listener) open() bool {
+	select {
+	case <-l.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (s *site) listen(t *testing.T, cookie string) *listener {
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &listener{ResponseRecorder: httptest.NewRecorder(), done: make(chan struct{}), stop: cancel}
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://records.example/.curfew/events", nil)
+	r.AddCookie(&http.Cookie{Name: "__Host-curfew", Value: cookie})
+	go func() {
+		defer close(l.done)
+		s.ServeHTTP(l, r)
+	}()
+	synctest.Wait()
+	return l
+}
+
+// B4 B5: a page that listens hears of the end when it happens, and the stream is over then.
+func TestB4_EventsTellOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		first, second := s.listen(t, s.cookie), s.listen(t, s.cookie)
+		if got := first.heard(); !strings.HasPrefix(got, "retry: ") || strings.Contains(got, "event") {
+			t.Errorf("before the end: %q", got)
+		}
+		if h := first.Header(); h.Get("Content-Type") != "text/event-stream" || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("headers %v", h)
+		}
+		time.Sleep(6 * time.Minute)
+		synctest.Wait()
+		if n := strings.Count(first.heard(), ":\n\n"); n != 14 {
+			t.Errorf("%d pulses in six minutes, want one every 25 seconds", n)
+		}
+		s.end(t)
+		synctest.Wait()
+		for _, l := range []*listener{first, second} {
+			if got := l.heard(); !strings.HasSuffix(got, "event: ended\ndata: "+string(wire.EndedByProvider)+"\n\n") || l.open() {
+				t.Errorf("after the end: %q", got)
+			}
+		}
+		// Who comes back later is told at once: the message may have been lost.
+		if late := s.listen(t, s.cookie); !strings.Contains(late.heard(), "event: ended") || late.open() {
+			t.Errorf("a page that was not connected: %d %q", late.Code, late.heard())
+		}
+	})
+}
+
+func TestEventsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		var all []*listener
+		for range engine.MaxWatches {
+			all = append(all, s.listen(t, s.cookie))
+		}
+		if l := s.listen(t, s.cookie); l.Code != http.StatusTooManyRequests || l.open() {
+			t.Errorf("one too many: %d", l.Code)
+		}
+		all[0].stop()
+		<-all[0].done
+		if l := s.listen(t, s.cookie); !l.open() {
+			t.Errorf("after one has gone: %d %q", l.Code, l.heard())
+		}
+		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
+		for i, l := range all {
+			if l.open() {
+				t.Errorf("stream %d is open after ten minutes", i)
+			}
+		}
+		for _, forged := range []string{"", s.cookie + "x", strings.Repeat("x", 5000)} {
+			if l := s.listen(t, forged); l.Code != http.StatusUnauthorized {
+				t.Errorf("with cookie %.20q: %d", forged, l.Code)
+			}
+		}
+	})
+}
