@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,15 @@ func TestA5_OneCheckEveryInterval(t *testing.T) {
 	if next := b.state().Check.Next; next < start+54*minute || next > start+60*minute {
 		t.Fatalf("the check is due %d s after the sign-in", (next-start)/1000)
 	}
+	due := b.state().Check.Next
+	for now, want := range map[int64]bool{due - 1: false, due: true} {
+		early := w.now
+		w.pass(now - early)
+		if _, ok, err := w.over(failing{w.store}).ClaimCheck(context.Background(), free, b.state().ID); ok || (err != nil) != want {
+			t.Errorf("%d ms before it is due: %v", due-now, err)
+		}
+		w.pass(early - now)
+	}
 	b.keepOn(6*minute + 1)
 	if len(w.asked) == 0 || w.asked[0] != b.state().ID {
 		t.Fatal("no check was asked for at the interval's end")
@@ -79,10 +89,26 @@ func TestA5_OneCheckEveryInterval(t *testing.T) {
 	if got := w.recorded(audit.Checked); len(got) != 1 || got[0].Session != b.sid {
 		t.Errorf("the audit has %+v", got)
 	}
+	w.pass(60 * minute)
+	fresh.IDToken = ""
+	w.must(w.Confirm(context.Background(), free, w.claim(b), fresh)) // a provider that said so in another way
 	b.takeNonce()
 	if hint, err := w.SignOut(context.Background(), free, b.signOutRequest(), false); err != nil || hint != "hint-2" {
 		t.Errorf("the hint is %q, %v", hint, err)
 	}
+}
+
+// failing reads and does not write.
+type failing struct{ session.Store }
+
+func (f failing) Update(ctx context.Context, id session.ID, now int64, decide func(session.Session) (session.Session, error)) (session.Session, bool, error) {
+	s, ok, err := f.Get(ctx, id, now)
+	if err == nil && ok {
+		if s, err = decide(s); err == nil {
+			err = errors.New("no space")
+		}
+	}
+	return s, ok, err
 }
 
 // A5: a thousand sessions that began in one second are due over the interval's whole last tenth.
@@ -228,6 +254,11 @@ func TestA7_AnOutageThatPasses(t *testing.T) {
 	}
 	if got := b.state().Check.Next - w.now; got < 20*second || got > 5*minute+second {
 		t.Errorf("tried again after %d s", got/1000)
+	}
+	w.pass(5 * minute)
+	w.must(w.Postpone(context.Background(), free, w.claim(b), engine.Failure{Cause: "dns"}))
+	if got := b.state().Check.Next - w.now; got < 4*minute || got > 4*minute+2*second {
+		t.Errorf("16 minutes after it was due, tried again after %d s; want a quarter of that", got/1000)
 	}
 	w.pass(5 * minute)
 	w.must(w.Confirm(context.Background(), free, w.claim(b), amara))

@@ -62,7 +62,7 @@ func TestWatchesAreBounded(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 	last.Stop()
-	last.Stop()
+	last.Stop() // again changes nothing
 	if _, err := w.Watch(context.Background(), clinic, b.cookie); err != nil {
 		t.Errorf("after one has gone: %v", err)
 	}
