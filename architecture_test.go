@@ -52,7 +52,7 @@ var allowed = []struct {
 	{"verifier/engine", []string{"shared/...", "verifier/session", "verifier/settings", "verifier/audit", "verifier/proofcheck", "verifier/keyring"}},
 	{"verifier/api/apitest", []string{"shared/...", "verifier/proofcheck/prooftest"}},
 	{"verifier/api", []string{"shared/...", "verifier/engine", "verifier/settings"}},
-	{"verifier/login", []string{"shared/...", "verifier/engine", "verifier/settings", "verifier/session", "verifier/api", "verifier/pages", "verifier/keyring"}},
+	{"verifier/login", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/settings", "verifier/session", "verifier/api", "verifier/pages", "verifier/keyring"}},
 	{"verifier/middleware", []string{"shared/..."}},
 	{"verifier/config", []string{"shared/..."}},
 	{"verifier/server", []string{"shared/...", "verifier/...", "wasm/dist"}},

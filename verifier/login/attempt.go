@@ -3,8 +3,10 @@ package login
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -23,14 +25,30 @@ type attempt struct {
 	Key         session.Thumbprint `json:"key"`
 	ReturnTo    string             `json:"return_to"`
 	Issuer      string             `json:"issuer"`
-	Credentials bool               `json:"credentials"` // credentials were asked for (B1)
-	Began       int64              `json:"began"`       // milliseconds since the epoch
+	Credentials bool               `json:"credentials,omitempty"` // credentials were asked for (B1)
+	Stay        bool               `json:"stay,omitempty"`        // the user chose to stay signed in (A7)
+	HandIn      bool               `json:"hand_in,omitempty"`     // the application's back end completes it (A6)
+	Began       int64              `json:"began"`                 // milliseconds since the epoch
 }
 
-// attemptLife is how long a person may take at the provider.
-const attemptLife = 10 * 60 * 1000 // milliseconds
+// wish is what a sign-in is begun for.
+type wish struct {
+	key         session.Thumbprint
+	returnTo    string
+	credentials bool
+	stay        bool
+}
 
-func newAttempt(random io.Reader, key session.Thumbprint, issuer, returnTo string, credentials bool, now int64) (attempt, error) {
+const (
+	// attemptLife is how long a person may take at the provider.
+	attemptLife = 10 * 60 * 1000 // milliseconds
+	// maxAttempts is how many sign-ins one browser can have under way.
+	maxAttempts = 5
+)
+
+var errAttempt = errors.New("no sign-in that this browser began")
+
+func newAttempt(random io.Reader, for_ wish, issuer string, now int64) (attempt, error) {
 	raw := make([]byte, 16+32+32)
 	if _, err := io.ReadFull(random, raw); err != nil {
 		return attempt{}, err
@@ -38,8 +56,13 @@ func newAttempt(random io.Reader, key session.Thumbprint, issuer, returnTo strin
 	text := base64.RawURLEncoding.EncodeToString
 	return attempt{
 		State: text(raw[:16]), PKCE: text(raw[16:48]), Secret: raw[48:],
-		Key: key, ReturnTo: returnTo, Issuer: issuer, Credentials: credentials, Began: now,
+		Key: for_.key, ReturnTo: for_.returnTo, Credentials: for_.credentials, Stay: for_.stay, Issuer: issuer, Began: now,
 	}, nil
+}
+
+// again is what a sign-in is begun for that follows this one with credentials.
+func (a attempt) again() wish {
+	return wish{key: a.Key, returnTo: a.ReturnTo, credentials: true, stay: a.Stay}
 }
 
 // nonce is derived from the key's thumbprint and a secret that only the sign-in cookie holds, so that an ID token fits one
@@ -51,6 +74,13 @@ func (a attempt) nonce() string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// mark names the attempt in the store, which lets it have one session.
+func (a attempt) mark(env settings.Environment) session.Key {
+	return session.NewKey("sign-in", env.ID, a.State)
+}
+
+func (a attempt) ends() int64 { return a.Began + attemptLife }
+
 func (a attempt) seal(ring *keyring.Ring, env settings.Environment) (string, error) {
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -59,22 +89,30 @@ func (a attempt) seal(ring *keyring.Ring, env settings.Environment) (string, err
 	return ring.Seal(keyring.SignInCookie, env.ID, text), nil
 }
 
-// cookieName is a cookie of the attempt's own, so that sign-ins in two tabs do not get in each other's way.
-func cookieName(state string) string {
+// attemptCookie is a cookie of the attempt's own, so that sign-ins in two tabs do not get in each other's way.
+func attemptCookie(state string) string {
 	return api.SignInCookie + state[:min(len(state), 8)]
 }
 
-func unseal(ring *keyring.Ring, env settings.Environment, cookie string, now int64) (attempt, error) {
+// unseal is the attempt of that state in a sign-in cookie. The error is errAttempt, with what was wrong.
+func unseal(ring *keyring.Ring, env settings.Environment, cookie, state string, now int64) (attempt, error) {
+	wrong := func(what string) (attempt, error) { return attempt{}, fmt.Errorf("%w: %s", errAttempt, what) }
+	if cookie == "" {
+		return wrong("no sign-in cookie")
+	}
 	text, err := ring.Unseal(keyring.SignInCookie, env.ID, cookie)
 	if err != nil {
-		return attempt{}, fmt.Errorf("sign-in cookie: %w", err)
+		return wrong("the sign-in cookie was not made here")
 	}
 	var a attempt
 	if err := json.Unmarshal(text, &a); err != nil {
-		return attempt{}, fmt.Errorf("sign-in cookie: %w", err)
+		return wrong("the sign-in cookie cannot be read")
 	}
-	if now >= a.Began+attemptLife {
-		return attempt{}, fmt.Errorf("sign-in began at %d, too long before %d", a.Began, now)
+	if subtle.ConstantTimeCompare([]byte(state), []byte(a.State)) != 1 {
+		return wrong("state is not that of the sign-in cookie")
+	}
+	if now >= a.ends() {
+		return wrong(fmt.Sprintf("it began at %d and was over at %d", a.Began, a.ends()))
 	}
 	return a, nil
 }

@@ -16,30 +16,56 @@ var style []byte
 
 var page = template.Must(template.New("page").Parse(source))
 
-// Page is what one page says. Mode, Nonce and ReturnTo go to the agent when the page has it.
+// Page is what one page says.
 type Page struct {
-	Prefix         string
-	Title          string
-	Paragraphs     []string
-	Mode           string // sign-in, resume, sign-out, or empty for no agent
-	Nonce          string
-	ReturnTo       string
-	Link, LinkText string
-	// Other is a second link, for people who do not want the first.
-	Other, OtherText string
+	Prefix     string
+	Title      string
+	Paragraphs []string
+	// Buttons are what the person can do, the most likely first. Other is a link for people who want none of them.
+	Buttons []Action
+	Other   Action
+	// Agent makes the page act by itself; AskStay asks the person first.
+	Agent   *Agent
+	AskStay *AskStay
+}
+
+// Action is something that a person can choose: a link and what it says.
+type Action struct{ Link, Text string }
+
+// Agent is what the agent on a page is told.
+type Agent struct {
+	Mode     string // sign-in, resume or sign-out
+	Nonce    string // for the first proof of a sign-in
+	ReturnTo string
+	Stay     bool // the person chose to stay signed in (A7)
+	// Referrer has the page's own requests say its whole address, which never leaves this origin.
+	Referrer bool
+}
+
+// AskStay is the question whether to stay signed in (A7), and what the answer is sent with.
+type AskStay struct {
+	ReturnTo string
+	Again    bool
 }
 
 // policy is the strict content security policy that the agent works under, and a style sheet of our own.
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; worker-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; form-action "
 
 // Write answers with a page that nobody may keep or frame.
 func Write(w http.ResponseWriter, status int, p Page) {
+	forms, referrer := "'none'", "no-referrer"
+	if p.AskStay != nil {
+		forms = "'self'"
+	}
+	if p.Agent != nil && p.Agent.Referrer {
+		referrer = "same-origin"
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", policy+forms)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", referrer)
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	page.Execute(w, p)
