@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/verifier/session"
 )
 
@@ -37,6 +38,7 @@ func (s *Store) Expire(ctx context.Context, now int64, limit int) ([]session.Ses
 	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
+	now = instant(now)
 	ended := s.unreported.take(max(limit, 0))
 	err := s.settled(ctx, ended)
 	settled := len(ended)
@@ -87,6 +89,9 @@ func (at *shard) expire(s *Store, now int64, limit int) (ended []*record, more b
 	}
 	return ended, len(ended) == limit, nil
 }
+
+// instant is now, which is before deadline.Never whatever a caller says: that is no deadline, and no reason goes with it.
+func instant(now int64) int64 { return min(now, deadline.Never-1) }
 
 // settled waits until what happened to the records is durable.
 func (s *Store) settled(ctx context.Context, records []*record) error {
@@ -160,6 +165,7 @@ func (s *Store) Count(ctx context.Context, now int64) (int, error) {
 	if err := s.usable(ctx); err != nil {
 		return 0, err
 	}
+	now = instant(now)
 	n := 0
 	for i := range s.shards {
 		at := &s.shards[i]

@@ -111,6 +111,9 @@ func TestOpenRefusesImpossibleSessions(t *testing.T) {
 		"two of one ID":         "UPDATE sessions SET id = (SELECT id FROM sessions WHERE row = 2) WHERE row = 3",
 		"no user":               "UPDATE sessions SET subject = '' WHERE row = 3",
 		"no truth value":        "UPDATE sessions SET any_activity_stays = 7 WHERE row = 3",
+		"bypassed but checked":  "UPDATE sessions SET check_bypassed = 1 WHERE row = 3",
+		"half a second":         "UPDATE sessions SET check_by = 1500 WHERE row = 3",
+		"check in 2107":         "UPDATE sessions SET check_at = 1 << 43 WHERE row = 3",
 		"no schema version":     "DELETE FROM schema_version",
 		"schema version of old": "UPDATE schema_version SET version = 0",
 	} {
@@ -217,40 +220,42 @@ func TestOpenObeysItsContext(t *testing.T) {
 	}
 }
 
-// A forgotten session's ID token is gone from the file, not only from the tables.
-func TestForgetErasesSecrets(t *testing.T) {
+// What SetSecrets replaces and what Forget drops is gone from the file, not only from the tables.
+func TestSecretsThatAreGoneAreErased(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "sessions.db")
-	secrets := session.Sealed(strings.Repeat("forget me! ", 400))
-	holds := func() bool {
+	store := open(t, dir)
+	defer func() { store.Close() }()
+	reopen := func() {
 		t.Helper()
-		raw, err := os.ReadFile(path)
-		if err != nil {
+		if err := store.Close(); err != nil {
 			t.Fatal(err)
 		}
-		return bytes.Contains(raw, []byte("forget me!"))
+		store = open(t, dir)
 	}
-	store := open(t, dir)
-	if err := store.Create(t.Context(), numbered(1), secrets, start); err != nil {
+	secrets := func(text string) session.Sealed { return session.Sealed(strings.Repeat(text, 400)) }
+	if err := store.Create(t.Context(), numbered(1), secrets("replace me! "), start); err != nil {
 		t.Fatal(err)
+	}
+	reopen()
+	if !holdsText(t, path, "replace me!") {
+		t.Fatal("the file does not hold the secrets: the test would prove nothing")
+	}
+	if _, err := store.SetSecrets(t.Context(), numbered(1).ID, secrets("forget me! "), start); err != nil {
+		t.Fatal(err)
+	}
+	reopen()
+	if holdsText(t, path, "replace me!") || !holdsText(t, path, "forget me!") {
+		t.Error("the file still holds secrets that were replaced, or not the new ones")
 	}
 	if _, _, err := store.Update(t.Context(), numbered(1).ID, start+1, ending(start+1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if !holds() {
-		t.Fatal("the file does not hold the ID token: the test would prove nothing")
-	}
-	store = open(t, dir)
 	if n, err := store.Forget(t.Context(), start+2, start+2); n != 1 || err != nil {
 		t.Fatalf("Forget: %d, %v", n, err)
 	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if holds() {
-		t.Error("the file still holds a forgotten session's ID token")
+	reopen()
+	if holdsText(t, path, "forget me!") {
+		t.Error("the file still holds a forgotten session's secrets")
 	}
 }

@@ -21,7 +21,7 @@ func numbered(n int) session.Session {
 	settings.InactivityTimeout = 30 * time.Minute
 	s := session.Session{
 		User:  session.User{Environment: "crm", Issuer: "https://login.example", Subject: subject(n)},
-		Check: session.Check{At: start, Next: start + 3_600_000},
+		Check: session.Check{At: start, Next: start + 3_600_000}, Provider: fmt.Sprintf("sid-%d", n),
 		State: deadline.Begin(settings, start),
 	}
 	binary.BigEndian.PutUint64(s.ID[8:], uint64(n))
@@ -39,6 +39,13 @@ func acting(at int64) func(session.Session) (session.Session, error) {
 	return func(s session.Session) (session.Session, error) {
 		s.Seq++
 		s.State = deadline.Step(s.State, deadline.Report{At: at}, at)
+		return s, nil
+	}
+}
+
+func moving(sid string) func(session.Session) (session.Session, error) {
+	return func(s session.Session) (session.Session, error) {
+		s.Provider = sid
 		return s, nil
 	}
 }

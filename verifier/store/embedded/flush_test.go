@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
 )
 
@@ -60,6 +61,43 @@ func TestP7_ActivityIsWrittenAfterTheInterval(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Everything but sequence number and activity is on the disk when Update returns, also when nothing else changes a change that
+// leaves all else as it is.
+func TestP7_PolicyChecksAreWrittenAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	store, err := embedded.Open(t.Context(), filepath.Join(dir, "sessions.db"), embedded.Options{FlushEvery: 900 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	s := numbered(1)
+	if err := store.Create(t.Context(), s, "", start); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		change func(*session.Session)
+		query  string
+	}{
+		"At":       {func(s *session.Session) { s.Check.At = start + 7000 }, "SELECT check_at = 1800000007000 FROM sessions"},
+		"Next":     {func(s *session.Session) { s.Check.Next = start + 8000 }, "SELECT check_next = 1800000008000 FROM sessions"},
+		"Bypassed": {func(s *session.Session) { s.Check.Next, s.Check.Bypassed = 0, true }, "SELECT check_bypassed AND check_next = 0 FROM sessions"},
+		"Stay":     {func(s *session.Session) { s.Check.Stay = true }, "SELECT check_stay FROM sessions"},
+		"CheckBy":  {func(s *session.Session) { s.State.CheckBy = start + 9000 }, "SELECT check_by = 1800000009000 FROM sessions"},
+		"Provider": {func(s *session.Session) { s.Provider = "other" }, "SELECT provider_sid = 'other' FROM sessions"},
+	} {
+		if _, _, err := store.Update(t.Context(), s.ID, start+1, func(session.Session) (session.Session, error) {
+			changed := s
+			test.change(&changed)
+			return changed, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if number(t, filepath.Join(dir, "sessions.db"), test.query) != 1 {
+			t.Errorf("%s is not on the disk when Update returns", name)
+		}
+	}
 }
 
 func TestFlushWritesAtOnce(t *testing.T) {

@@ -3,7 +3,8 @@ package embedded
 import "container/heap"
 
 // dueHeap finds the record that is due first. A living session's due is a lower bound of its first deadline: activity only
-// moves deadlines later, so it leaves the heap alone, and whoever finds the record on top looks again.
+// moves deadlines later, so it leaves the heap alone, and whoever finds the record on top looks again. So it is when the
+// provider can be asked again (A7). A session without a deadline is due at deadline.Never.
 type dueHeap []*record
 
 func (h dueHeap) Len() int           { return len(h) }

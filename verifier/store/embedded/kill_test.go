@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -49,10 +51,25 @@ func work(store session.Store, first int) error {
 	}
 	for n := first; ; n += workers {
 		s := numbered(n)
-		if err := store.Create(ctx, s, session.Sealed(subject(n)), start); err != nil {
+		if err := store.Create(ctx, s, sealedOf(n, 0), start); err != nil {
 			return err
 		}
 		if err := say("created", n, 0); err != nil {
+			return err
+		}
+		at, fresh, err := store.Mark(ctx, markOf(n), start+1000, start+int64(n)%1000)
+		if err == nil && (!fresh || at != start+int64(n)%1000) {
+			err = fmt.Errorf("Mark of a fresh key: %d, %t", at, fresh)
+		}
+		if err == nil {
+			err = say("marked", n, uint64(at))
+		}
+		for version := uint64(1); err == nil && version <= 3; version++ {
+			if _, err = store.SetSecrets(ctx, s.ID, sealedOf(n, version), start); err == nil {
+				err = say("sealed", n, version)
+			}
+		}
+		if err != nil {
 			return err
 		}
 		for range 40 {
@@ -71,6 +88,9 @@ func work(store session.Store, first int) error {
 		}
 		got, _, err := store.Update(ctx, s.ID, start, func(s session.Session) (session.Session, error) {
 			s.State.Settings.SessionTimeout = time.Hour
+			s.Check.At, s.Check.Next, s.State.CheckBy = start+1000, 0, start+2000
+			s.Check.Bypassed, s.Check.Stay = true, true
+			s.Provider = "moved " + s.Provider
 			return s, nil
 		})
 		if err == nil {
@@ -86,6 +106,22 @@ func work(store session.Store, first int) error {
 			return err
 		}
 	}
+}
+
+func markOf(n int) session.Key { return session.NewKey(subject(n)) }
+
+// sealedOf are the secrets that a session gets, one version after the other, each too long for one page.
+func sealedOf(n int, version uint64) session.Sealed {
+	return session.Sealed(strings.Repeat(fmt.Sprintf("%s/%d ", subject(n), version), 300))
+}
+
+func sealedVersion(n int, secrets session.Sealed) (version uint64, ok bool) {
+	for version := range uint64(4) {
+		if secrets == sealedOf(n, version) {
+			return version, true
+		}
+	}
+	return 0, false
 }
 
 // told is what one round's process acknowledged.
@@ -115,7 +151,7 @@ func TestP7_NothingAcknowledgedIsLostToKill9(t *testing.T) {
 		}
 	}
 	t.Logf("found again: %v", proved)
-	for _, kind := range []string{"created", "active", "changed", "ended"} {
+	for _, kind := range []string{"created", "marked", "sealed", "active", "changed", "ended"} {
 		if proved[kind] == 0 {
 			t.Errorf("no acknowledgement of kind %q was old enough to be tested", kind)
 		}
@@ -179,8 +215,21 @@ func verify(t *testing.T, dir string, lines []told, killed int64, proved map[str
 		switch line.kind {
 		case "created":
 			secrets, _, err := store.Secrets(t.Context(), want.ID, start)
-			if err != nil || string(secrets) != subject(line.number) {
-				t.Errorf("session %d lost its secrets: %+v, %v", line.number, secrets, err)
+			if _, ok := sealedVersion(line.number, secrets); err != nil || !ok {
+				t.Errorf("session %d lost its secrets: %.40q, %v", line.number, secrets, err)
+			}
+			if !listed(t, store, got) {
+				t.Errorf("session %d is not found under its provider's session ID %q", line.number, got.Provider)
+			}
+		case "marked":
+			at, ok, err := store.Marked(t.Context(), markOf(line.number), start+999)
+			if at != int64(line.value) || !ok || err != nil {
+				t.Errorf("mark %d is lost: %d, %t, %v; want %d", line.number, at, ok, err, line.value)
+			}
+		case "sealed":
+			secrets, _, err := store.Secrets(t.Context(), want.ID, start)
+			if version, ok := sealedVersion(line.number, secrets); err != nil || !ok || version < line.value {
+				t.Errorf("session %d has version %d of its secrets, %t, %v; want %d or a later one", line.number, version, ok, err, line.value)
 			}
 		case "active":
 			if line.at > killed-1000 {
@@ -193,6 +242,12 @@ func verify(t *testing.T, dir string, lines []told, killed int64, proved map[str
 			if got.State.Settings.SessionTimeout != time.Hour {
 				t.Errorf("session %d lost its settings: %+v", line.number, got.State.Settings)
 			}
+			if got.Check != (session.Check{At: start + 1000, Bypassed: true, Stay: true}) || got.State.CheckBy != start+2000 {
+				t.Errorf("session %d lost its policy check: %+v, by %d", line.number, got.Check, got.State.CheckBy)
+			}
+			if got.Provider != "moved "+want.Provider {
+				t.Errorf("session %d lost its provider session ID: %q", line.number, got.Provider)
+			}
 		case "ended":
 			last, err := store.LastEnd(t.Context(), want.User, start)
 			if got.State.EndedAt != int64(line.value) || err != nil || last != int64(line.value) {
@@ -201,4 +256,10 @@ func verify(t *testing.T, dir string, lines []told, killed int64, proved map[str
 		}
 		proved[line.kind]++
 	}
+}
+
+// listed reports whether a session is found by its provider's session ID.
+func listed(t *testing.T, store session.Store, s session.Session) bool {
+	found, err := store.ByProvider(t.Context(), s.User.Environment, s.User.Issuer, s.Provider, start)
+	return err == nil && slices.Contains(found, s)
 }

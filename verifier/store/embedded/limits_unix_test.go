@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -58,15 +59,21 @@ func playFull(dir string) error {
 	if err != nil {
 		return err
 	}
-	const signedOut, used, expired, idle = 1, 2, 3, 4
-	for n := signedOut; n <= idle; n++ {
+	const signedOut, used, expired, idle, sealed, moved = 1, 2, 3, 4, 5, 6
+	for n := signedOut; n <= moved; n++ {
 		s := numbered(n)
 		if n == expired {
 			s.State.Settings.InactivityTimeout = 10 * time.Minute
 		}
-		if err := store.Create(ctx, s, "", start); err != nil {
+		if err := store.Create(ctx, s, "old", start); err != nil {
 			return err
 		}
+	}
+	if _, _, err := store.Mark(ctx, session.Key{1}, start+1000, start); err != nil {
+		return err
+	}
+	if _, _, err := store.Mark(ctx, session.Key{2}, start+7, start); err != nil { // expires while the disk is full
+		return err
 	}
 	empty, err := fill()
 	if err != nil {
@@ -98,6 +105,31 @@ func playFull(dir string) error {
 		s, _, _ = store.Get(ctx, numbered(expired).ID, start)
 		expect.that(s.State.EndedAt == start+10*60_000, "an expired session lives: %+v", s.State)
 
+		at, first, err := store.Mark(ctx, session.Key{3}, start+1000, start)
+		expect.that(isFileError(err) && at == 0 && !first, "Mark on a full disk: %d, %t, %v; want a FileError", at, first, err)
+		_, ok, err = store.Marked(ctx, session.Key{3}, start)
+		expect.that(!ok && err == nil, "Marked of what could not be marked: %t, %v", ok, err)
+		at, ok, err = store.Marked(ctx, session.Key{1}, start+1)
+		expect.that(at == start && ok && err == nil, "Marked of an older mark on a full disk: %d, %t, %v", at, ok, err)
+		_, err = store.Forget(ctx, start, start+7)
+		expect.that(isFileError(err), "Forget of a mark on a full disk: %v; want a FileError", err)
+
+		ok, err = store.SetSecrets(ctx, numbered(sealed).ID, "new", start)
+		expect.that(isFileError(err) && !ok, "SetSecrets on a full disk: %t, %v; want a FileError", ok, err)
+		secrets, ok, err := store.Secrets(ctx, numbered(sealed).ID, start)
+		expect.that(secrets == "old" && ok && err == nil, "Secrets on a full disk: %q, %t, %v; want the old ones", secrets, ok, err)
+		ok, err = store.SetSecrets(ctx, numbered(99).ID, "new", start)
+		expect.that(!ok && err == nil, "SetSecrets of no session on a full disk: %t, %v", ok, err)
+		ok, err = store.SetSecrets(ctx, numbered(signedOut).ID, "new", start)
+		expect.that(isFileError(err) && !ok, "SetSecrets of a session whose ending is not durable: %t, %v; want a FileError", ok, err)
+
+		_, _, err = store.Update(ctx, numbered(moved).ID, start+6, moving("moved"))
+		expect.that(isFileError(err), "a change of the provider's session ID on a full disk: %v; want a FileError", err)
+		for sid, want := range map[string]int{"moved": 1, numbered(moved).Provider: 0} {
+			found, err := store.ByProvider(ctx, s.User.Environment, s.User.Issuer, sid, start)
+			expect.that(len(found) == want && err == nil, "ByProvider of %q, on a full disk: %d sessions, %v; want %d, as memory has it", sid, len(found), err, want)
+		}
+
 		waiting, cancel := context.WithTimeout(ctx, time.Nanosecond)
 		_, _, err = store.Update(waiting, numbered(idle).ID, start+6, acting(start+6))
 		cancel()
@@ -120,6 +152,18 @@ func playFull(dir string) error {
 	expect.that(errors.Is(err, session.ErrEnded), "Update of the ended session with room again: %v; want ErrEnded", err)
 	err = store.Create(ctx, numbered(9), "a.b.c", start)
 	expect.that(err == nil, "Create with room again: %v", err)
+	for range 2 { // nothing was marked, so somebody can be first; and only once
+		_, ok, err := store.Marked(ctx, session.Key{3}, start)
+		expect.that(!ok && err == nil, "Marked with room again: %t, %v; want no mark", ok, err)
+	}
+	at, first, err := store.Mark(ctx, session.Key{3}, start+1000, start+1)
+	expect.that(at == start+1 && first && err == nil, "Mark with room again: %d, %t, %v; want to be first", at, first, err)
+	at, first, err = store.Mark(ctx, session.Key{3}, start+1000, start+2)
+	expect.that(at == start+1 && !first && err == nil, "the second Mark with room again: %d, %t, %v", at, first, err)
+	secrets, _, err := store.Secrets(ctx, numbered(sealed).ID, start)
+	expect.that((secrets == "new" || secrets == "old") && err == nil, "Secrets with room again: %q, %v", secrets, err)
+	found, err := store.ByProvider(ctx, numbered(moved).User.Environment, numbered(moved).User.Issuer, "moved", start)
+	expect.that(len(found) == 1 && err == nil, "ByProvider with room again: %d sessions, %v; want 1", len(found), err)
 	expect.that(store.Close() == nil, "Close with room again failed")
 
 	again, err := embedded.Open(ctx, path, embedded.Options{})
@@ -133,7 +177,11 @@ func playFull(dir string) error {
 	s, _, _ := again.Get(ctx, numbered(used).ID, start)
 	expect.that(s.Seq == 3 && s.State.Active == start+6, "after reopening the activity is %d at %d; want 3 at %d", s.Seq, s.State.Active, start+6)
 	count, _ := again.Count(ctx, start)
-	expect.that(count == 3, "after reopening %d sessions live; want 3", count)
+	expect.that(count == 5, "after reopening %d sessions live; want 5", count)
+	at, ok, err := again.Marked(ctx, session.Key{3}, start+3)
+	expect.that(at == start+1 && ok && err == nil, "Marked after reopening: %d, %t, %v", at, ok, err)
+	found, err = again.ByProvider(ctx, s.User.Environment, s.User.Issuer, "moved", start)
+	expect.that(len(found) == 1 && err == nil, "ByProvider after reopening: %d sessions, %v; want 1", len(found), err)
 	return errors.Join(expect.err, again.Close())
 }
 
@@ -187,6 +235,77 @@ func playClosingWhileFull(dir string) error {
 	defer empty()
 	if err := store.Close(); !isFileError(err) {
 		return fmt.Errorf("Close on a full disk: %w; want a FileError: activity is lost", err)
+	}
+	return nil
+}
+
+func TestSecretsOutlastAFullDisk(t *testing.T) { plays(t, "secrets while full", t.TempDir()) }
+
+// playSecretsWhileFull replaces secrets as the first that meets the full disk: the caller gets an error, and the store keeps the
+// new ones and writes them when it can, because the provider may have taken back the old.
+func playSecretsWhileFull(dir string) error {
+	ctx := context.Background()
+	path := filepath.Join(dir, "sessions.db")
+	store, err := embedded.Open(ctx, path, embedded.Options{FlushEvery: 900 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	if err := store.Create(ctx, numbered(1), "old", start); err != nil {
+		return err
+	}
+	empty, err := fill()
+	if err != nil {
+		return err
+	}
+	if _, err := store.SetSecrets(ctx, numbered(1).ID, "new", start); !isFileError(err) {
+		return fmt.Errorf("SetSecrets on a full disk: %w; want a FileError", err)
+	}
+	if _, err := store.SetSecrets(ctx, numbered(1).ID, "newer", start); !isFileError(err) {
+		return fmt.Errorf("the second SetSecrets on a full disk: %w; want a FileError", err)
+	}
+	empty()
+	if err := store.Flush(ctx); err != nil {
+		return fmt.Errorf("Flush with room again: %w", err)
+	}
+	if secrets, ok, err := store.Secrets(ctx, numbered(1).ID, start); secrets != "new" || !ok || err != nil {
+		return fmt.Errorf("Secrets with room again: %q, %t, %w; want those that met the full disk", secrets, ok, err)
+	}
+	if err := store.Close(); err != nil {
+		return err
+	}
+	again, err := embedded.Open(ctx, path, embedded.Options{})
+	if err != nil {
+		return err
+	}
+	if secrets, ok, err := again.Secrets(ctx, numbered(1).ID, start); secrets != "new" || !ok || err != nil {
+		return fmt.Errorf("Secrets after reopening: %q, %t, %w", secrets, ok, err)
+	}
+	return again.Close()
+}
+
+func TestUpgradeOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	version1(t, filepath.Join(dir, "sessions.db"))
+	before := definitions(t, filepath.Join(dir, "sessions.db"))
+	plays(t, "full while upgrading", dir)
+	if after := definitions(t, filepath.Join(dir, "sessions.db")); !slices.Equal(after, before) {
+		t.Fatalf("after an upgrade on a full disk the file has the schema\n%s\nwant\n%s", after, before)
+	}
+	store := open(t, dir)
+	defer store.Close()
+	if n, err := store.Count(t.Context(), start); n != 2 || err != nil {
+		t.Fatalf("after the upgrade with room again %d sessions live, %v; want 2", n, err)
+	}
+}
+
+func playFullWhileUpgrading(dir string) error {
+	empty, err := fill()
+	if err != nil {
+		return err
+	}
+	defer empty()
+	if _, err := embedded.Open(context.Background(), filepath.Join(dir, "sessions.db"), embedded.Options{}); !isFileError(err) {
+		return fmt.Errorf("Open: %w; want a FileError", err)
 	}
 	return nil
 }

@@ -16,9 +16,6 @@ func (s *Store) Mark(ctx context.Context, key session.Key, until, now int64) (in
 	if err := s.usable(ctx); err != nil {
 		return 0, false, err
 	}
-	if err := s.failed(); err != nil {
-		return 0, false, err
-	}
 	var at int64
 	var first bool
 	err := s.run(ctx, func(ctx context.Context, w *writer) error {
@@ -42,8 +39,11 @@ func (s *Store) Mark(ctx context.Context, key session.Key, until, now int64) (in
 	return at, first, nil
 }
 
-// run waits until an errand is done and durable.
+// run waits until an errand is done and durable. While the store cannot write it takes none: they would only pile up.
 func (s *Store) run(ctx context.Context, some errand) error {
+	if err := s.failed(); err != nil {
+		return err
+	}
 	waiting, err := s.queue.run(some)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (s *Store) Marked(ctx context.Context, key session.Key, now int64) (int64, 
 		return 0, false, err
 	}
 	var at int64
-	switch err := s.reads.QueryRowContext(ctx, "SELECT at FROM marks WHERE key = ? AND until > ?", key[:], now).Scan(&at); {
+	switch err := s.reads.marked.QueryRowContext(ctx, key[:], now).Scan(&at); {
 	case errors.Is(err, sql.ErrNoRows):
 		return 0, false, nil
 	case err != nil:
@@ -66,6 +66,8 @@ func (s *Store) Marked(ctx context.Context, key session.Key, now int64) (int64, 
 	return at, true, nil
 }
 
+const sweepMarks = "DELETE FROM marks WHERE key IN (SELECT key FROM marks WHERE until <= ? ORDER BY until LIMIT ?)"
+
 // forgetMarks drops expired marks, some in each transaction.
 func (s *Store) forgetMarks(ctx context.Context, now int64) error {
 	for {
@@ -73,7 +75,7 @@ func (s *Store) forgetMarks(ctx context.Context, now int64) error {
 			return err
 		}
 		var any bool
-		if err := s.reads.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM marks WHERE until <= ?)", now).Scan(&any); err != nil {
+		if err := s.reads.anyExpired.QueryRowContext(ctx, now).Scan(&any); err != nil {
 			return s.unread(ctx, err)
 		}
 		if !any {

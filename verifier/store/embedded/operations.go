@@ -131,10 +131,10 @@ func (s *Store) decide(id session.ID, decide func(session.Session) (session.Sess
 
 // apply puts a decided change into memory. The caller holds the shard.
 func (s *Store) apply(at *shard, r *record, after session.Session) {
+	if after.Provider != r.provider() {
+		s.moving.add(r)
+	}
 	if after.Name != r.name() || after.Provider != r.provider() {
-		if after.Provider != r.provider() {
-			s.moving.add(r)
-		}
 		s.users.rename(r, after)
 	}
 	r.set(after, s.reasons)
@@ -175,6 +175,7 @@ func (s *Store) LastEnd(ctx context.Context, user session.User, now int64) (int6
 	if err := s.usable(ctx); err != nil {
 		return 0, err
 	}
+	now = instant(now)
 	records, last := s.users.of(user)
 	s.each(records, user, func(r *record) {
 		if ends, _ := r.ends(); ends <= now || r.endedAt != 0 {

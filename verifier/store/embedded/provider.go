@@ -48,9 +48,6 @@ func (m *moving) ids() []session.ID {
 	return ids
 }
 
-// byProvider names the index's own condition, or SQLite would not use it.
-const byProvider = "SELECT id FROM sessions WHERE provider_sid = ? AND provider_sid <> '' AND environment = ? AND issuer = ?"
-
 // ByProvider implements session.Store. The file only says where to look; what is found is what memory has.
 func (s *Store) ByProvider(ctx context.Context, environment, issuer, sid string, _ int64) ([]session.Session, error) {
 	if err := s.usable(ctx); err != nil {
@@ -60,7 +57,7 @@ func (s *Store) ByProvider(ctx context.Context, environment, issuer, sid string,
 		return nil, nil
 	}
 	ids := s.moving.ids() // before the file is read, or one that arrives there in between would be in neither
-	rows, err := s.reads.QueryContext(ctx, byProvider, sid, environment, issuer)
+	rows, err := s.reads.byProvider.QueryContext(ctx, sid, environment, issuer)
 	if err != nil {
 		return nil, s.unread(ctx, err)
 	}
@@ -79,8 +76,9 @@ func (s *Store) ByProvider(ctx context.Context, environment, issuer, sid string,
 	if err := rows.Err(); err != nil {
 		return nil, s.unread(ctx, err)
 	}
+	slices.SortFunc(ids, func(a, b session.ID) int { return slices.Compare(a[:], b[:]) })
 	var found []session.Session
-	for _, id := range ids {
+	for _, id := range slices.Compact(ids) {
 		got, ok, err := s.Get(ctx, id, 0)
 		if err != nil {
 			return nil, err
@@ -90,5 +88,5 @@ func (s *Store) ByProvider(ctx context.Context, environment, issuer, sid string,
 		}
 	}
 	slices.SortFunc(found, byBeginning)
-	return slices.CompactFunc(found, func(a, b session.Session) bool { return a.ID == b.ID }), nil
+	return found, nil
 }

@@ -19,11 +19,11 @@ import (
 const schemaVersion = 2
 
 // schema has a column for everything, so that an administrator can search. Instants are milliseconds since the epoch, auth_time
-// seconds, lengths milliseconds. row is the order of creation: new sessions go to the end of the table. Memory has an index by ID
-// and one by user; the provider's own session ID is asked for too rarely to take memory. Secrets are apart because loading does
-// not read them.
-const schema = `
-CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
+// seconds, lengths milliseconds.
+const schema = `CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;` + sessionsTable + providerIndex + secretsTable + lastEndsTable + marksTable
+
+// sessionsTable: row is the order of creation, so new sessions go to the end of the table.
+const sessionsTable = `
 CREATE TABLE sessions (
 	row                INTEGER PRIMARY KEY,
 	id                 TEXT    NOT NULL,
@@ -51,19 +51,30 @@ CREATE TABLE sessions (
 	check_bypassed     INTEGER NOT NULL,
 	check_stay         INTEGER NOT NULL,
 	check_by           INTEGER NOT NULL
-) STRICT;
-CREATE INDEX sessions_by_provider ON sessions (provider_sid) WHERE provider_sid <> '';
+) STRICT;`
+
+// providerIndex is on disk because it is needed too rarely to take memory for every session. The other two indexes, by ID and by
+// user, are in memory only.
+const providerIndex = `
+CREATE INDEX sessions_by_provider ON sessions (provider_sid) WHERE provider_sid <> '';`
+
+// secretsTable is apart from the sessions because loading does not read it.
+const secretsTable = `
 CREATE TABLE secrets (
 	row    INTEGER PRIMARY KEY,
 	sealed TEXT NOT NULL
-) STRICT;
+) STRICT;`
+
+const lastEndsTable = `
 CREATE TABLE last_ends (
 	environment TEXT NOT NULL,
 	issuer      TEXT NOT NULL,
 	subject     TEXT NOT NULL,
 	ended_at    INTEGER NOT NULL,
 	PRIMARY KEY (environment, issuer, subject)
-) STRICT, WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;`
+
+const marksTable = `
 CREATE TABLE marks (
 	key   BLOB PRIMARY KEY,
 	at    INTEGER NOT NULL,
@@ -181,7 +192,8 @@ func create(ctx context.Context, path string) error {
 	return folder.Sync() // the new name
 }
 
-// inspect refuses a file that is damaged, not a session store, or too new, and proves that it can be written.
+// inspect refuses a file that is damaged, not a session store, or too new, brings an older one to this version, and proves that it can
+// be written.
 func inspect(ctx context.Context, path string, conn *sql.Conn) error {
 	var version int
 	switch err := conn.QueryRowContext(ctx, "SELECT version FROM schema_version").Scan(&version); {
@@ -196,7 +208,11 @@ func inspect(ctx context.Context, path string, conn *sql.Conn) error {
 	case version < 1:
 		return &FileError{Path: path, Problem: ErrCorrupt, Cause: fmt.Errorf("its schema is version %d", version)}
 	}
-	for _, table := range []string{"sessions", "last_ends"} {
+	tables := []string{"sessions", "last_ends"}
+	if version >= 2 {
+		tables = append(tables, "marks")
+	}
+	for _, table := range tables {
 		var found string
 		if err := conn.QueryRowContext(ctx, "PRAGMA quick_check("+table+")").Scan(&found); err != nil {
 			return problem(path, err)
@@ -211,6 +227,11 @@ func inspect(ctx context.Context, path string, conn *sql.Conn) error {
 	}
 	if mode != "wal" {
 		return &FileError{Path: path, Problem: ErrFailed, Cause: fmt.Errorf("its disk does not take a write-ahead log; journal mode is %s", mode)}
+	}
+	if version < schemaVersion {
+		if err := upgrade(ctx, conn); err != nil {
+			return problem(path, err)
+		}
 	}
 	if _, err := conn.ExecContext(ctx, probe, schemaVersion); err != nil {
 		return problem(path, err)

@@ -22,7 +22,7 @@ func (s *Store) Secrets(ctx context.Context, id session.ID, _ int64) (session.Se
 			return "", false, nil
 		}
 		var found session.Sealed
-		err := s.reads.QueryRowContext(ctx, "SELECT sealed FROM secrets WHERE row = ?", r.row).Scan(&found)
+		err := s.reads.secrets.QueryRowContext(ctx, r.row).Scan(&found)
 		if err == nil {
 			return found, true, nil
 		}
@@ -70,15 +70,4 @@ func (s *Store) seal(id session.ID, secrets session.Sealed) (ok bool, waiting *b
 	}
 	waiting, err = s.queue.add(op{kind: sealing, record: r, secrets: secrets})
 	return err == nil, waiting, err
-}
-
-// unread is the error of a reading of the file that failed with err.
-func (s *Store) unread(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case s.closed.Load():
-		return session.ErrClosed
-	}
-	return problem(s.path, err)
 }

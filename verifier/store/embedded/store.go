@@ -36,7 +36,7 @@ type Store struct {
 	path    string
 	lock    *os.File
 	db      *sql.DB // the writer's
-	reads   *sql.DB // for what memory does not have
+	reads   *reader
 	reasons []wire.Reason
 
 	seed    maphash.Seed
@@ -113,7 +113,7 @@ func (s *Store) open(ctx context.Context, every time.Duration, logger *slog.Logg
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	if s.reads, err = connect(s.path, "query_only(ON)"); err != nil {
+	if s.reads, err = newReader(ctx, s.path); err != nil {
 		return errors.Join(problem(s.path, err), conn.Close())
 	}
 	s.queue.init()
@@ -139,7 +139,7 @@ func (s *Store) Close() error {
 func (s *Store) release() error {
 	var all []error
 	if s.reads != nil {
-		all = append(all, s.reads.Close())
+		all = append(all, s.reads.close())
 	}
 	if s.db != nil {
 		all = append(all, s.db.Close())

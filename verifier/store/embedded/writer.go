@@ -61,7 +61,7 @@ func newWriter(ctx context.Context, s *Store, conn *sql.Conn, every time.Duratio
 		{&w.mark, `INSERT INTO marks (key, at, until) VALUES (?,?,?)
 			ON CONFLICT DO UPDATE SET at = excluded.at, until = excluded.until WHERE until <= excluded.at`},
 		{&w.marked, "SELECT at FROM marks WHERE key=?"},
-		{&w.sweep, "DELETE FROM marks WHERE key IN (SELECT key FROM marks WHERE until <= ? ORDER BY until LIMIT ?)"},
+		{&w.sweep, sweepMarks},
 	} {
 		prepared, err := conn.PrepareContext(ctx, statement.text)
 		if err != nil {

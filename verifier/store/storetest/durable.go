@@ -77,6 +77,77 @@ var durable = []struct {
 		}
 	}},
 
+	{"A5/PolicyChecks", func(f fixture, reopen func() fixture) {
+		s := endless(1)
+		s.Check.Stay = true
+		f.create(s)
+		capped := endless(2)
+		capped.Check = session.Check{At: start, Bypassed: true}
+		f.create(capped)
+		f.create(endless(3))
+		f.silent(id(3), start+hour)
+		f = reopen()
+		f.holds(s)
+		f.holds(capped)
+		f.count(start+1000*24*hour, 2)
+		f.ends(start+1000*24*hour, start+hour, wire.PolicyCheckOverdue, id(3))
+		checked := f.update(s.ID, start+hour, func(s session.Session) session.Session {
+			s.Check.At, s.Check.Next, s.Check.Stay = start+hour, start+2*hour, false
+			return s
+		})
+		silent := f.silent(capped.ID, start+2*hour)
+		f = reopen()
+		f.holds(checked)
+		f.holds(silent)
+		silent = f.step(capped.ID, start+hour, deadline.Confirmed{})
+		f = reopen()
+		f.holds(silent)
+		f.ends(start+1000*24*hour, 0, "")
+	}},
+
+	{"P7/SecretsAsSetLast", func(f fixture, reopen func() fixture) {
+		for n := range uint64(3) {
+			if err := f.store.Create(f.ctx, sample(n, user("ada"), start), "first", start); err != nil {
+				f.Fatal(err)
+			}
+		}
+		f.seal(id(1), "second")
+		f.seal(id(2), "")
+		f.end(id(1), start+1)
+		f = reopen()
+		f.secrets(id(0), "first", true)
+		f.secrets(id(1), "second", true)
+		f.secrets(id(2), "", true)
+		f.unsealable(id(1), true, session.ErrEnded)
+		f.seal(id(0), "third")
+		f = reopen()
+		f.secrets(id(0), "third", true)
+	}},
+
+	{"B5/ByProvider", func(f fixture, reopen func() fixture) {
+		stays := f.create(under("sid", sample(1, user("ada"), start)))
+		f.create(under("sid", sample(2, user("bob"), start+1)))
+		moves := f.update(id(2), start+1, func(s session.Session) session.Session { return under("other", s) })
+		f = reopen()
+		f.atProvider("sid", stays)
+		f.atProvider("other", moves)
+	}},
+
+	{"P7/Marks", func(f fixture, reopen func() fixture) {
+		f.mark("a", start+100, start, start, true)
+		f.mark("b", start+200, start+1, start+1, true)
+		f.mark("b", start+300, start+2, start+1, false)
+		f = reopen()
+		f.marked("a", start+99, start)
+		f.unmarked("a", start+100)
+		f.mark("b", start+300, start+199, start+1, false)
+		f.mark("a", start+300, start+100, start+100, true)
+		f.forget(start, start+200, 0)
+		f = reopen()
+		f.marked("a", start+200, start+100)
+		f.mark("b", start+300, start+200, start+200, true)
+	}},
+
 	{"P4/EndingsOfEveryReason", func(f fixture, reopen func() fixture) {
 		var all []session.Session
 		for n, reason := range wire.Reasons() {

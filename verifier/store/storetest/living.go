@@ -18,13 +18,23 @@ func calls(store session.Store) map[string]func(context.Context) error {
 		},
 		"Get":     func(ctx context.Context) error { _, _, err := store.Get(ctx, id(1), start); return err },
 		"Secrets": func(ctx context.Context) error { _, _, err := store.Secrets(ctx, id(1), start); return err },
+		"SetSecrets": func(ctx context.Context) error {
+			_, err := store.SetSecrets(ctx, id(1), "too late", start)
+			return err
+		},
 		"Update": func(ctx context.Context) error {
 			_, _, err := store.Update(ctx, id(1), start, func(s session.Session) (session.Session, error) {
 				return stepping(deadline.End{Reason: wire.SignedOut}, start)(s), nil
 			})
 			return err
 		},
-		"ByUser":  func(ctx context.Context) error { _, err := store.ByUser(ctx, user("ada"), start); return err },
+		"ByUser": func(ctx context.Context) error { _, err := store.ByUser(ctx, user("ada"), start); return err },
+		"ByProvider": func(ctx context.Context) error {
+			_, err := store.ByProvider(ctx, "crm", "issuer", providerID(1), start)
+			return err
+		},
+		"Mark":    func(ctx context.Context) error { _, _, err := store.Mark(ctx, key("a"), late, start); return err },
+		"Marked":  func(ctx context.Context) error { _, _, err := store.Marked(ctx, key("a"), start); return err },
 		"LastEnd": func(ctx context.Context) error { _, err := store.LastEnd(ctx, user("ada"), start); return err },
 		"Expire":  func(ctx context.Context) error { _, err := store.Expire(ctx, late, 10); return err },
 		"Forget":  func(ctx context.Context) error { _, err := store.Forget(ctx, late, late); return err },
@@ -54,6 +64,8 @@ var living = []check{
 		f.holds(ended)
 		f.holds(s)
 		f.lacks(id(2))
+		f.secrets(id(1), "", true)
+		f.unmarked("a", start)
 	}},
 
 	{"Close/EndsAllUse", func(f fixture) {

@@ -20,7 +20,11 @@ type model struct {
 	sessions map[session.ID]session.Session
 	secrets  map[session.ID]session.Sealed
 	last     map[session.User]int64
+	marks    map[session.Key]lasting
 }
+
+// lasting is a mark.
+type lasting struct{ at, until int64 }
 
 func (m *model) put(s session.Session) {
 	m.sessions[s.ID] = s
@@ -61,11 +65,12 @@ func checkModel(t *testing.T, open Open) {
 
 func run(rt *rapid.T, store session.Store, reopen func() session.Store) {
 	m := &machine{
-		model: model{map[session.ID]session.Session{}, map[session.ID]session.Sealed{}, map[session.User]int64{}},
+		model: model{map[session.ID]session.Session{}, map[session.ID]session.Sealed{}, map[session.User]int64{}, map[session.Key]lasting{}},
 		ctx:   context.Background(), store: store, reopen: reopen, now: start,
 	}
 	actions := map[string]func(*rapid.T){
-		"create": m.create, "update": m.update, "expire": m.expire, "forget": m.forget, "wait": m.wait, "": m.compare,
+		"create": m.create, "update": m.update, "seal": m.seal, "mark": m.mark,
+		"expire": m.expire, "forget": m.forget, "wait": m.wait, "": m.compare,
 	}
 	if reopen != nil {
 		actions["reopen"] = func(rt *rapid.T) {
@@ -87,6 +92,11 @@ func (m *machine) user(rt *rapid.T) session.User {
 	}).Draw(rt, "user")
 }
 
+// sid is a provider session ID that equals a name now and then.
+func (m *machine) sid(rt *rapid.T) string { return rapid.SampledFrom(sids).Draw(rt, "sid") }
+
+var sids = []string{"", "p", "pp"}
+
 func (m *machine) wait(rt *rapid.T) { m.now += rapid.Int64Range(0, 20*minute).Draw(rt, "wait") }
 
 func (m *machine) create(rt *rapid.T) {
@@ -95,6 +105,15 @@ func (m *machine) create(rt *rapid.T) {
 	s.ID = m.id(rt)
 	s.Name = rapid.StringN(0, -1, 60).Draw(rt, "name")
 	s.Seq = rapid.Uint64().Draw(rt, "seq")
+	s.Provider = m.sid(rt)
+	s.Check = session.Check{At: m.now / 1000 * 1000, Stay: rapid.Bool().Draw(rt, "stay")}
+	if s.Check.Bypassed = rapid.Bool().Draw(rt, "bypassed"); !s.Check.Bypassed {
+		s.Check.Next = s.Check.At + hour
+	}
+	if rapid.Bool().Draw(rt, "provider mode") {
+		s.State.Settings.SessionTimeout = 0
+		s.State.Settings.InactivityTimeout = time.Duration(rapid.IntRange(0, 1).Draw(rt, "half hours of inactivity")) * 30 * time.Minute
+	}
 	secrets := session.Sealed(rapid.StringN(0, -1, 200).Draw(rt, "secrets"))
 	err := m.store.Create(m.ctx, s, secrets, m.now)
 	if _, taken := m.sessions[s.ID]; taken {
@@ -112,10 +131,12 @@ func (m *machine) create(rt *rapid.T) {
 
 // change draws something that happens to a session.
 func (m *machine) change(rt *rapid.T) func(session.Session) (session.Session, error) {
-	event := rapid.SampledFrom([]string{"report", "report", "tick", "settings", "end", "name", "nothing", "error", "identity"}).Draw(rt, "event")
-	now, refused := m.now, errRefused
+	event := rapid.SampledFrom([]string{"report", "report", "tick", "settings", "end", "name", "provider", "checked", "silent", "nothing", "error", "identity"}).Draw(rt, "event")
+	now, refused, sid := m.now, errRefused, m.sid(rt)
 	tight := settings()
 	tight.InactivityTimeout = time.Duration(rapid.IntRange(0, 40).Draw(rt, "inactivity minutes")) * time.Minute
+	tight.SessionTimeout = time.Duration(rapid.IntRange(0, 2).Draw(rt, "session hours")) * time.Hour
+	silence := rapid.Int64Range(0, hour/1000).Draw(rt, "seconds of silence") * 1000
 	back := rapid.Int64Range(0, hour).Draw(rt, "activity ago")
 	return func(s session.Session) (session.Session, error) {
 		switch event {
@@ -130,6 +151,16 @@ func (m *machine) change(rt *rapid.T) func(session.Session) (session.Session, er
 			return stepping(deadline.End{Reason: wire.EndedByAdmin}, now)(s), nil
 		case "name":
 			s.Name, s.Provider = s.Provider, s.Name
+			return s, nil
+		case "provider":
+			s.Provider = sid
+			return s, nil
+		case "checked":
+			s.Check.At, s.Check.Next, s.Check.Bypassed, s.Check.Stay = now/1000*1000, now/1000*1000+hour, false, !s.Check.Stay
+			return stepping(deadline.Confirmed{}, now)(s), nil
+		case "silent":
+			s = stepping(deadline.Unconfirmed{By: now + silence}, now)(s)
+			s.State.CheckBy = (s.State.CheckBy + 999) / 1000 * 1000 // whole seconds, as Validate wants them
 			return s, nil
 		case "error":
 			s.Seq++
@@ -175,6 +206,41 @@ func (m *machine) update(rt *rapid.T) {
 		rt.Fatalf("Update returned\n%+v; want\n%+v", got, want)
 	}
 }
+
+func (m *machine) seal(rt *rapid.T) {
+	id, secrets := m.id(rt), session.Sealed(rapid.StringN(0, -1, 200).Draw(rt, "secrets"))
+	ok, err := m.store.SetSecrets(m.ctx, id, secrets, m.now)
+	s, exists := m.sessions[id]
+	wantErr := error(nil)
+	switch {
+	case !exists:
+	case s.State.EndedAt != 0:
+		wantErr = session.ErrEnded
+	default:
+		m.secrets[id] = secrets
+	}
+	if ok != exists || !errors.Is(err, wantErr) {
+		rt.Fatalf("SetSecrets: %t, %v; want %t, %v", ok, err, exists, wantErr)
+	}
+}
+
+// A key is marked for so short a time, and sometimes none, that it expires between two waits.
+func (m *machine) mark(rt *rapid.T) {
+	of := key(rapid.SampledFrom(keys).Draw(rt, "key"))
+	until := m.now + rapid.Int64Range(-minute, 10*minute).Draw(rt, "until")
+	at, first, err := m.store.Mark(m.ctx, of, until, m.now)
+	known, ok := m.marks[of]
+	wantFirst := !ok || known.until <= m.now
+	if wantFirst {
+		known = lasting{m.now, until}
+		m.marks[of] = known
+	}
+	if at != known.at || first != wantFirst || err != nil {
+		rt.Fatalf("Mark: %d, %t, %v; want %d, %t", at, first, err, known.at, wantFirst)
+	}
+}
+
+var keys = []string{"a", "b", "c"}
 
 func (m *machine) expire(rt *rapid.T) {
 	limit := rapid.IntRange(0, 5).Draw(rt, "limit")
@@ -223,10 +289,18 @@ func (m *machine) compare(rt *rapid.T) {
 			rt.Fatalf("Secrets: %+v, %t, %v; want %+v, %t", got, ok, err, m.secrets[id(n)], exists)
 		}
 	}
+	for _, name := range keys {
+		want := m.marks[key(name)]
+		ok := want.until > m.now
+		if got, found, err := m.store.Marked(m.ctx, key(name), m.now); err != nil || found != ok || ok && got != want.at {
+			rt.Fatalf("Marked: %d, %t, %v; want %+v, %t", got, found, err, want, ok)
+		}
+	}
 	users := map[session.User]bool{user("nobody"): true}
 	for of := range m.last {
 		users[of] = true
 	}
+	realms := map[[2]string]bool{}
 	alive := 0
 	for _, s := range m.sessions {
 		users[s.User] = true
@@ -249,6 +323,17 @@ func (m *machine) compare(rt *rapid.T) {
 		}
 		if got, err := m.store.LastEnd(m.ctx, of, m.now); err != nil || got != last {
 			rt.Fatalf("LastEnd: %d, %v; want %d", got, err, last)
+		}
+		realms[[2]string{of.Environment, of.Issuer}] = true
+	}
+	for of := range realms {
+		for _, sid := range sids {
+			want := m.list(func(s session.Session) bool {
+				return sid != "" && s.Provider == sid && s.User.Environment == of[0] && s.User.Issuer == of[1]
+			})
+			if got, err := m.store.ByProvider(m.ctx, of[0], of[1], sid, m.now); err != nil || !slices.Equal(got, want) {
+				rt.Fatalf("ByProvider of %q: %+v, %v; want %+v", sid, got, err, want)
+			}
 		}
 	}
 }

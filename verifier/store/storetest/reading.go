@@ -11,6 +11,9 @@ import (
 	"github.com/curfew-project/curfew/verifier/session"
 )
 
+// latest is the last second that a policy check may be at.
+const latest = int64(1<<32-1) * 1000
+
 var creating = []check{
 	{"Create/AddsASession", func(f fixture) { f.holds(f.create(sample(1, user("ada"), start))) }},
 
@@ -22,9 +25,12 @@ var creating = []check{
 		s.Seq = 1<<64 - 1
 		s.State.SessionFloor, s.State.InactivityFloor, s.State.Active = start+1, start+2, start+3
 		s.State.Settings.AnyActivityStays = true
+		s.Check = session.Check{At: latest, Next: latest - 1000, Stay: true}
+		s.State.CheckBy = latest - 2000
 		f.holds(f.create(s))
 		bare := sample(2, user("bob"), start)
 		bare.Name, bare.Provider, bare.AuthTime = "", "", 0
+		bare.Check, bare.State.Settings.SessionTimeout = session.Check{Bypassed: true}, 0
 		f.holds(f.create(bare))
 	}},
 
@@ -78,6 +84,9 @@ var creating = []check{
 				*s = session.Sealed(strings.Repeat("x", session.MaxSealed+1))
 			},
 			"half milliseconds": func(s *session.Session, _ *session.Sealed) { s.State.Settings.SessionTimeout += time.Microsecond },
+			"half a second":     func(s *session.Session, _ *session.Sealed) { s.Check.At++ },
+			"a late check":      func(s *session.Session, _ *session.Sealed) { s.State.CheckBy = latest + 1000 },
+			"no next check":     func(s *session.Session, _ *session.Sealed) { s.Check.Next = 0 },
 			"a reason, no end":  func(s *session.Session, _ *session.Sealed) { s.State.Reason = wire.SignedOut },
 			"an end, no reason": func(s *session.Session, _ *session.Sealed) { s.State.EndedAt = start },
 			"an unknown reason": func(s *session.Session, _ *session.Sealed) { s.State.EndedAt, s.State.Reason = start, "bored" },
@@ -122,37 +131,4 @@ var reading = []check{
 			f.Fatalf("Get after the deadline: %+v, %t, %v; want the session as it was left", got, ok, err)
 		}
 	}},
-
-	{"Secrets/FindsWhatCreateWasGiven", func(f fixture) {
-		s := sample(1, user("ada"), start)
-		secrets := session.Sealed(strings.Repeat("e30.", session.MaxSealed/4))
-		if err := f.store.Create(f.ctx, s, secrets, start); err != nil {
-			f.Fatal(err)
-		}
-		f.create(sample(2, user("ada"), start))
-		f.secrets(id(1), secrets, true)
-		f.secrets(id(2), "", true)
-		f.secrets(id(3), "", false)
-		f.end(s.ID, start+1)
-		f.secrets(id(1), secrets, true)
-		f.forget(start+2, start+2, 1)
-		f.secrets(id(1), "", false)
-	}},
-
-	{"Secrets/OfAForgottenIDAreNotThoseOfItsNextSession", func(f fixture) {
-		if err := f.store.Create(f.ctx, sample(1, user("ada"), start), "hers", start); err != nil {
-			f.Fatal(err)
-		}
-		f.end(id(1), start+1)
-		f.forget(start+2, start+2, 1)
-		f.create(sample(1, user("bob"), start+3))
-		f.secrets(id(1), "", true)
-	}},
-}
-
-func (f fixture) secrets(id session.ID, want session.Sealed, exists bool) {
-	f.Helper()
-	if got, ok, err := f.store.Secrets(f.ctx, id, start); got != want || ok != exists || err != nil {
-		f.Fatalf("Secrets: %d bytes, %t, %v; want %d, %t", len(got), ok, err, len(want), exists)
-	}
 }

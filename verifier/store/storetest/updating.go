@@ -19,6 +19,8 @@ var updating = []check{
 		want.Name, want.Provider, want.AuthTime, want.Seq = "Ada", "", 7, 9
 		want.State.Active += 3
 		want.State.Settings.SessionTimeout = 2 * time.Hour
+		want.Check = session.Check{At: start + 1000, Next: start + 2000, Stay: true}
+		want.State.CheckBy = start + 3000
 		want.State.SessionFloor, want.State.InactivityFloor = start+4, start+5
 		got := f.update(s.ID, start+1, func(seen session.Session) session.Session {
 			if seen != s {
@@ -90,6 +92,8 @@ var updating = []check{
 		s := f.create(sample(1, user("ada"), start))
 		for name, change := range map[string]func(*session.Session){
 			"a long name":       func(s *session.Session) { s.Name = strings.Repeat("x", session.MaxName+1) },
+			"half a second":     func(s *session.Session) { s.State.CheckBy = start + 1 },
+			"a wrong bypass":    func(s *session.Session) { s.Check.Bypassed = true },
 			"an end, no reason": func(s *session.Session) { s.State.EndedAt = start },
 			"an unknown reason": func(s *session.Session) { s.State.EndedAt, s.State.Reason = start, "bored" },
 		} {
