@@ -54,7 +54,9 @@ var allowed = []struct {
 	{"verifier/api", []string{"shared/...", "verifier/engine", "verifier/settings"}},
 	{"verifier/login", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/settings", "verifier/session", "verifier/api", "verifier/pages", "verifier/keyring"}},
 	{"verifier/middleware", []string{"shared/..."}},
-	{"verifier/config", []string{"shared/..."}},
+	{"verifier/config", []string{"shared/...", "verifier/settings"}},
+	{"verifier/policycheck", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/session", "verifier/settings"}},
+	{"verifier/metrics", []string{"shared/...", "verifier/audit", "verifier/policycheck", "verifier/provider"}},
 	{"verifier/server", []string{"shared/...", "verifier/...", "wasm/dist"}},
 	{"verifier/cmd/...", []string{"shared/...", "verifier/...", "wasm/dist"}},
 
@@ -177,7 +179,8 @@ func TestThePageStaysLight(t *testing.T) {
 func TestNobodyReadsTheClockBelowTheEdge(t *testing.T) {
 	forbidden := map[string][]string{"time": {"Now", "Since", "Until"}, "os": {"Getenv", "LookupEnv"}}
 	for _, root := range []string{"shared", "agent", "verifier/engine", "verifier/session", "verifier/proofcheck", "verifier/store",
-		"verifier/api", "verifier/login", "verifier/keyring", "verifier/provider", "verifier/settings", "verifier/audit", "verifier/config", "verifier/middleware", "verifier/server"} {
+		"verifier/api", "verifier/login", "verifier/keyring", "verifier/provider", "verifier/settings", "verifier/audit", "verifier/config", "verifier/middleware", "verifier/server",
+		"verifier/policycheck", "verifier/metrics"} {
 		err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "storetest") || strings.Contains(name, "prooftest") || strings.Contains(name, "apitest") {
 				return err

@@ -1,0 +1,210 @@
+package policycheck
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/provider"
+	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// queue is the sessions that wait for one issuer, first come, first served.
+type queue struct {
+	issuer  string
+	limiter *rate.Limiter
+	slots   chan struct{} // holds one for each check under way
+	most    int
+	now     func() time.Time
+	log     *slog.Logger
+	count   func(string, Outcome)
+	closed  <-chan struct{}
+	wake    chan struct{} // told that somebody has come
+
+	mu      sync.Mutex
+	targets map[string]*target // by environment ID; the map itself does not change
+	known   map[session.ID]*entry
+	first   *entry
+	last    *entry
+	waiting int
+	stopped bool
+}
+
+// target is whom to ask for the sessions of one environment.
+type target struct {
+	provider *provider.Provider
+	env      settings.Environment // as it was when somebody last asked
+	breaker  breaker
+	loud     map[string]time.Time // when the operator was last told of something
+}
+
+// entry is one session that waits or whose check is under way.
+type entry struct {
+	id    session.ID
+	of    *target
+	asked time.Time
+	done  chan struct{}
+	next  *entry
+}
+
+// turn is a session whose turn it is.
+type turn struct {
+	*entry
+	what action
+	why  engine.Failure // with spare
+}
+
+func newQueue(c Config, issuer string, closed <-chan struct{}) *queue {
+	return &queue{
+		issuer: issuer, limiter: rate.NewLimiter(rate.Limit(c.Rate), 1), slots: make(chan struct{}, c.Concurrency),
+		most: c.Most, now: c.Now, log: c.Log, count: c.Count, closed: closed, wake: make(chan struct{}, 1),
+		targets: map[string]*target{}, known: map[session.ID]*entry{},
+	}
+}
+
+func (q *queue) ask(env settings.Environment, id session.ID) <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	of := q.targets[env.ID]
+	of.env = env
+	if waits := q.known[id]; waits != nil {
+		return waits.done
+	}
+	if q.stopped || q.waiting >= q.most {
+		return q.closed
+	}
+	comes := &entry{id: id, of: of, asked: q.now(), done: make(chan struct{})}
+	q.known[id] = comes
+	if q.last == nil {
+		q.first = comes
+	} else {
+		q.last.next = comes
+	}
+	q.last = comes
+	q.waiting++
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return comes.done
+}
+
+// run is the only one that takes from the queue.
+func (q *queue) run(ctx context.Context, e *engine.Engine) {
+	var underWay sync.WaitGroup
+	defer q.stop()
+	defer underWay.Wait()
+	for {
+		select {
+		case q.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		if !q.await(ctx) {
+			return
+		}
+		// The limiter comes before the claim, which is good for a minute only, and the last look at how the provider fares after it.
+		paced := !q.resting()
+		if paced && !q.pace(ctx) {
+			return
+		}
+		next := q.take(paced)
+		work := func() {
+			q.carryOut(context.WithoutCancel(ctx), e, next)
+			<-q.slots
+		}
+		if next.what == probe {
+			work() // what it finds out is for those who come after
+		} else {
+			underWay.Go(work)
+		}
+	}
+}
+
+// await waits until somebody waits; false means that ctx ended.
+func (q *queue) await(ctx context.Context) bool {
+	for {
+		q.mu.Lock()
+		there := q.first != nil
+		q.mu.Unlock()
+		if ctx.Err() != nil {
+			return false
+		}
+		if there {
+			return true
+		}
+		select {
+		case <-q.wake:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// resting reports whether the provider of the first in the queue is spared just now.
+func (q *queue) resting() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.first.of.breaker.resting(q.now())
+}
+
+// pace waits for the limiter; false means that ctx ended.
+func (q *queue) pace(ctx context.Context) bool {
+	now := q.now()
+	wait := time.NewTimer(q.limiter.ReserveN(now, 1).DelayFrom(now))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// take takes the first from the queue and decides on its turn. Only the paced may ask.
+func (q *queue) take(paced bool) turn {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	first := q.first
+	if q.first = first.next; q.first == nil {
+		q.last = nil
+	}
+	q.waiting--
+	if now := q.now(); !paced || first.of.breaker.resting(now) {
+		return turn{entry: first, what: spare, why: first.of.breaker.reason(now)}
+	}
+	return turn{entry: first, what: first.of.breaker.asks()}
+}
+
+// finish forgets a session whose check has been carried out, and tells who waits for it.
+func (q *queue) finish(of *entry) {
+	q.mu.Lock()
+	delete(q.known, of.id)
+	q.mu.Unlock()
+	close(of.done)
+}
+
+// stop sends everybody away.
+func (q *queue) stop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, waits := range q.known {
+		close(waits.done)
+	}
+	q.known, q.first, q.last, q.waiting, q.stopped = nil, nil, nil, 0, true
+}
+
+func (q *queue) look() Queue {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	seen := Queue{Issuer: q.issuer, Waiting: q.waiting}
+	if q.first != nil {
+		seen.Oldest = max(q.now().Sub(q.first.asked), 0)
+	}
+	return seen
+}
