@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -82,11 +83,13 @@ func (a attempt) mark(env settings.Environment) session.Key {
 func (a attempt) ends() int64 { return a.Began + attemptLife }
 
 func (a attempt) seal(ring *keyring.Ring, env settings.Environment) (string, error) {
-	text, err := json.Marshal(a)
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // an & in ReturnTo would take six bytes, and browsers drop a cookie of more than 4096
+	if err := encoder.Encode(a); err != nil {
 		return "", err
 	}
-	return ring.Seal(keyring.SignInCookie, env.ID, text), nil
+	return ring.Seal(keyring.SignInCookie, env.ID, text.Bytes()), nil
 }
 
 // attemptCookie is a cookie of the attempt's own, so that sign-ins in two tabs do not get in each other's way.

@@ -22,7 +22,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 		err = fmt.Errorf("%w: the application completes this one", errAttempt)
 	}
 	if err != nil {
-		l.fail(w, env, "/", notBegun, err)
+		l.strayed(w, r, env, err)
 		return
 	}
 	api.SetCookie(w, env, name, "", -1) // once
@@ -55,6 +55,20 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 	}
 	api.SetSessionCookie(w, env, cookie)
 	seeOther(w, a.ReturnTo)
+}
+
+// strayed answers a callback that is of no sign-in that this browser has under way. Who only went back in the browser is told that
+// they are signed in.
+func (l *Login) strayed(w http.ResponseWriter, r *http.Request, env settings.Environment, why error) {
+	living, err := l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env))
+	switch {
+	case err != nil:
+		l.unavailable(w, env, "/", err)
+	case living:
+		l.fail(w, env, "/", stillIn, why)
+	default:
+		l.fail(w, env, "/", notBegun, why)
+	}
 }
 
 // redeem exchanges the provider's answer to an attempt for a verified identity.

@@ -25,6 +25,7 @@ const notSignedIn = "You are not signed in"
 var (
 	notBegun = problem{wire.SignInFailed, notSignedIn, []string{"This sign-in was not begun in this browser, was completed already, or took longer than ten minutes."}, "Sign in again"}
 	usedUp   = problem{wire.SignInFailed, "This sign-in was completed already", []string{"A sign-in works once. If you went back to get here, just go on."}, ""}
+	stillIn  = problem{wire.SignInFailed, "Just go on", []string{"This page belongs to a sign-in that is over, or was not begun in this browser. You are still signed in."}, ""}
 	refused  = problem{wire.SignInFailed, notSignedIn, []string{
 		"The sign-in was cancelled, or your organisation’s sign-in service did not let you in here.",
 		"If you did not cancel it, ask the people who run this service whether your account may use it."}, "Try again"}
