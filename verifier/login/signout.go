@@ -189,7 +189,7 @@ func (l *Login) signedOutPage(w http.ResponseWriter, r *http.Request, env settin
 		return
 	case living: // another tab signed in meanwhile, or somebody else's link led here
 		pages.Write(w, http.StatusOK, pages.Page{
-			Prefix: l.site.Prefix(), Title: "You are signed in", Paragraphs: []string{"Somebody has signed in in this browser."},
+			Prefix: l.site.Prefix(), Title: "You are signed in", Paragraphs: []string{"This browser has a session. Go on with it, or sign out."},
 			Buttons: []pages.Action{{Link: "/", Text: "Go on"}}, Other: pages.Action{Link: l.address("sign-out"), Text: "Sign out"},
 		})
 		return
