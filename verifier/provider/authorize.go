@@ -76,7 +76,7 @@ func (p *Provider) Callback(ctx context.Context, query url.Values) (code string,
 		if !known {
 			cause = CauseClientError
 		}
-		return "", fault(cause, fmt.Errorf("authorization endpoint: %s", said(code, query.Get("error_description"), p.config.ClientSecret)))
+		return "", fault(cause, fmt.Errorf("authorization endpoint: %s", said(code, query.Get("error_description"), nil)))
 	}
 	if code = query.Get("code"); !visible(code, maxCode) {
 		return "", fault(CauseInvalidGrant, errors.New("the answer has no authorization code"))

@@ -12,6 +12,8 @@ type cache[T any] struct {
 	now   func() time.Time
 	pause time.Duration // the least time from a failed attempt to the next, and between two that other makes
 	read  func(context.Context) (*T, error)
+	// report hears how a reading went, before those who wait for it: not of one that failed while what was read before serves.
+	report func(error)
 
 	mu     sync.Mutex
 	value  *T
@@ -45,7 +47,7 @@ func (c *cache[T]) get(ctx context.Context) (*T, error) {
 	if c.value != nil {
 		defer c.mu.Unlock()
 		if c.call == nil && !resting && !within(c.now(), c.at, lifetime) {
-			c.start(ctx)
+			c.start(ctx, true)
 		}
 		return c.value, nil
 	}
@@ -54,7 +56,7 @@ func (c *cache[T]) get(ctx context.Context) (*T, error) {
 			defer c.mu.Unlock()
 			return nil, c.fault
 		}
-		c.start(ctx)
+		c.start(ctx, false)
 	}
 	return c.wait(ctx)
 }
@@ -74,7 +76,7 @@ func (c *cache[T]) other(ctx context.Context, had *T, by asker) (value *T, ok bo
 			return nil, false, nil
 		}
 		c.asked[by] = now
-		c.start(ctx)
+		c.start(ctx, false)
 	}
 	value, err = c.wait(ctx)
 	return value, err == nil, err
@@ -93,8 +95,8 @@ func within(now, since time.Time, length time.Duration) bool {
 	return passed >= 0 && passed < length
 }
 
-// start begins a reading, which goes on when the one who asked for it has gone.
-func (c *cache[T]) start(ctx context.Context) {
+// start begins a reading, which goes on when the one who asked for it has gone. Nobody waits for an idle one.
+func (c *cache[T]) start(ctx context.Context, idle bool) {
 	current := &call[T]{done: make(chan struct{})}
 	c.call = current
 	go func() {
@@ -109,6 +111,9 @@ func (c *cache[T]) start(ctx context.Context) {
 		}
 		c.fault, c.call = err, nil
 		c.mu.Unlock()
+		if err == nil || !idle {
+			c.report(err)
+		}
 		current.value, current.err = value, err
 		close(current.done)
 	}()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -112,13 +113,17 @@ func isCode(code string) (Cause, bool) {
 }
 
 // tokenFault is the Fault of a token request that failed. oauth2's own errors hold the body, so none is kept.
-func (p *Provider) tokenFault(err error, secrets ...string) *Fault {
+func (p *Provider) tokenFault(err error, sent ...string) *Fault {
 	const what = "token endpoint"
 	var refused *oauth2.RetrieveError
 	if !errors.As(err, &refused) {
 		var request *url.Error
 		if errors.As(err, &request) { // what the client makes of all that keeps an answer away
-			return unanswered(what, request, CauseAnswer)
+			f := unanswered(what, request, CauseAnswer)
+			if op := (*net.OpError)(nil); f.Cause == CauseConnection && !errors.As(err, &op) { // what came instead of HTTP is in the text
+				f.Err = errors.New(what + ": the connection broke, or what came is no HTTP")
+			}
+			return f
 		}
 		return fault(CauseAnswer, errors.New(what+": the answer cannot be read"))
 	}
@@ -133,13 +138,13 @@ func (p *Provider) tokenFault(err error, secrets ...string) *Fault {
 	if cause, ok := isCode(refused.ErrorCode); ok {
 		f.Kind, f.Cause = cause.Kind(), cause
 	}
-	f.Err = fmt.Errorf("%s: status %d, %s", what, refused.Response.StatusCode, said(refused.ErrorCode, refused.ErrorDescription, secrets...))
+	f.Err = fmt.Errorf("%s: status %d, %s", what, refused.Response.StatusCode, said(refused.ErrorCode, refused.ErrorDescription, p.secrets(sent)))
 	return f
 }
 
 // said is a provider's error code and description, made fit for a log: without what was sent, or anything else that may be a
 // secret.
-func said(code, description string, secrets ...string) string {
+func said(code, description string, secrets []string) string {
 	if _, known := isCode(code); !known {
 		code = clean(code, 64, secrets)
 	}
@@ -150,33 +155,44 @@ func said(code, description string, secrets ...string) string {
 	return text
 }
 
-// longest is the length from which a run of letters and digits is taken for a secret.
-const longest = 20
+// secretRun is the length from which a run of letters and digits is taken for a secret.
+const secretRun = 20
 
 func clean(text string, most int, secrets []string) string {
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "…")
-		}
-	}
-	words := strings.FieldsFunc(text[:min(len(text), 4*most)], func(r rune) bool { return r <= ' ' || r >= 0x7f && r != '…' })
+	words := strings.FieldsFunc(without(text, secrets), func(r rune) bool { return r <= ' ' || r >= 0x7f && r != '…' })
 	for i, word := range words {
-		if run(word) >= longest {
+		if run(word) >= secretRun {
 			words[i] = "…"
 		}
 	}
-	text = strings.Join(words, " ")
-	if len(text) > most {
-		text = text[:most]
+	return cut(strings.Join(words, " "), most)
+}
+
+// without replaces secrets in a text.
+func without(text string, secrets []string) string {
+	for _, secret := range secrets {
+		text = strings.ReplaceAll(text, secret, "…")
 	}
-	return strings.ToValidUTF8(text, "")
+	return text
+}
+
+// secrets are what was sent, and must not be said, in the forms in which it was sent.
+func (p *Provider) secrets(sent []string) []string {
+	id, secret := url.QueryEscape(p.config.ClientID), url.QueryEscape(p.config.ClientSecret)
+	all := []string{base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))}
+	for _, text := range append(sent, p.config.ClientSecret) {
+		if text != "" {
+			all = append(all, text, url.QueryEscape(text))
+		}
+	}
+	return all
 }
 
 // run is the longest run of characters in a word that codes and tokens are made of.
 func run(word string) int {
 	longest, now := 0, 0
 	for _, r := range word {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-_.~+/=", r) {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-_~+=", r) {
 			now++
 			longest = max(longest, now)
 		} else {

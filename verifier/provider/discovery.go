@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -28,15 +27,7 @@ type document struct {
 // asymmetric are the algorithms that tokens may be signed with. Those with a shared secret, and none, are never allowed.
 var asymmetric = [...]jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA}
 
-// discover reads the discovery document.
-func (p *Provider) discover(ctx context.Context) (*document, error) {
-	doc, err := p.readDocument(ctx)
-	var f *Fault
-	errors.As(err, &f)
-	p.health.saw(ofDocument, f)
-	return doc, err
-}
-
+// readDocument reads the discovery document. Its keys stay as they are while they are at the same address.
 func (p *Provider) readDocument(ctx context.Context) (*document, error) {
 	const what = "discovery document"
 	broken := func(format string, args ...any) (*document, error) {
@@ -91,7 +82,10 @@ func (p *Provider) readDocument(ctx context.Context) (*document, error) {
 	if old := p.document.last(); old != nil && old.jwks == doc.jwks {
 		doc.keys = old.keys
 	} else {
-		doc.keys = &cache[keySet]{now: p.now, pause: keysPause, read: func(ctx context.Context) (*keySet, error) { return p.readKeys(ctx, doc.jwks) }}
+		doc.keys = &cache[keySet]{
+			now: p.now, pause: keysPause, report: p.seen(ofKeys),
+			read: func(ctx context.Context) (*keySet, error) { return p.readKeys(ctx, doc.jwks) },
+		}
 	}
 	return doc, nil
 }

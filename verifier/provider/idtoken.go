@@ -101,7 +101,7 @@ func (p *Provider) continues(said claims, last string) check {
 		}
 	}
 	if then, ok := before.seconds("iat"); ok {
-		if at, ok := said.seconds("iat"); !ok || time.Duration(then-at)*time.Second > p.config.ClockSkew+rounding {
+		if at, ok := said.seconds("iat"); !ok || then-at > int64((p.config.ClockSkew+rounding)/time.Second) {
 			return "iat"
 		}
 	}

@@ -25,17 +25,12 @@ var errUnsigned = errors.New("no key of the provider verifies the signature")
 func (p *Provider) readKeys(ctx context.Context, address string) (*keySet, error) {
 	const what = "key set"
 	body, err := p.fetch(ctx, what, address, CauseKeys)
-	var set *keySet
-	if err == nil {
-		if set = parseKeys(body); len(set.keys) == 0 {
-			err = fault(CauseKeys, errors.New(what+": it has no key that a token can be verified with"))
-		}
-	}
-	var f *Fault
-	errors.As(err, &f)
-	p.health.saw(ofKeys, f)
 	if err != nil {
 		return nil, err
+	}
+	set := parseKeys(body)
+	if len(set.keys) == 0 {
+		return nil, fault(CauseKeys, errors.New(what+": it has no key that a token can be verified with"))
 	}
 	return set, nil
 }

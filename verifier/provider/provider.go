@@ -8,6 +8,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -66,13 +67,14 @@ type Provider struct {
 	health   *health
 }
 
-// New makes a provider that is reached through client; nil means one of its own, with a timeout of 10s. changed is called, once
-// at a time and in order, whenever State changes its Up or Kind; nil means nobody.
+// New makes a provider that is reached through client; nil means one of its own. A client without a timeout gets one of 10s; where
+// it may be redirected to is decided here. changed is called, once at a time and in order, whenever State changes its Up or
+// Kind; it must return soon and call nothing of the provider but State. nil means nobody.
 func New(config Config, client *http.Client, now func() time.Time, changed func(State)) *Provider {
 	config.ClockSkew = min(max(config.ClockSkew, 0), 5*time.Minute)
 	p := &Provider{config: config, now: now, health: newHealth(now, changed)}
 	p.reading, p.asking = clients(client)
-	p.document = &cache[document]{now: now, pause: documentPause, read: p.discover}
+	p.document = &cache[document]{now: now, pause: documentPause, read: p.readDocument, report: p.seen(ofDocument)}
 	return p
 }
 
@@ -81,6 +83,16 @@ func (p *Provider) Issuer() string { return p.config.Issuer }
 
 // State is what was last seen of the provider.
 func (p *Provider) State() State { return p.health.get() }
+
+// seen makes what notes how readings of a part went.
+func (p *Provider) seen(of part) func(error) {
+	return func(err error) {
+		var f *Fault
+		if err == nil || errors.As(err, &f) {
+			p.health.saw(of, f)
+		}
+	}
+}
 
 // Ready reads the discovery document and the signing keys if that was not done yet. It is nil when the provider can be used; otherwise
 // the error is a Fault that says why not.

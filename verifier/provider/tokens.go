@@ -43,14 +43,14 @@ func (p *Provider) Redeem(ctx context.Context, in Code) (Tokens, error) {
 	oauth.RedirectURL = in.RedirectURL
 	token, err := oauth.Exchange(oidc.ClientContext(ctx, p.asking), in.Code, oauth2.VerifierOption(in.Verifier))
 	if err != nil {
-		return none, p.unredeemed(ctx, p.tokenFault(err, in.Code, in.Verifier, p.config.ClientSecret))
+		return none, p.unredeemed(ctx, p.tokenFault(err, in.Code, in.Verifier))
 	}
 	if len(token.RefreshToken) > MaxRefreshToken {
 		return none, p.note(errLongRefreshToken())
 	}
 	raw, said, err := p.idToken(ctx, doc, token)
 	if err != nil {
-		return none, p.note(unsound(err, Unreachable))
+		return none, p.judged(err)
 	}
 	p.health.saw(ofTokens, nil)
 	if !bound(said, in.Nonce) {
@@ -62,8 +62,8 @@ func (p *Provider) Redeem(ctx context.Context, in Code) (Tokens, error) {
 // unredeemed notes why a code could not be redeemed. What anybody can bring about with a code of their own making says nothing of
 // the provider.
 func (p *Provider) unredeemed(ctx context.Context, f *Fault) error {
-	if ctx.Err() != nil {
-		return gone(ctx)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
 	}
 	switch f.Cause {
 	case CauseInvalidRequest, CauseClientError, CauseInvalidScope:
@@ -97,10 +97,10 @@ func (p *Provider) Refresh(ctx context.Context, in Refresh, keep func(rotated st
 	}
 	token, err := doc.oauth.TokenSource(oidc.ClientContext(ctx, p.asking), &oauth2.Token{RefreshToken: in.Token}).Token()
 	if err != nil {
-		if ctx.Err() != nil {
-			return none, gone(ctx)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return none, ctx.Err()
 		}
-		return none, p.note(p.tokenFault(err, in.Token, p.config.ClientSecret))
+		return none, p.note(p.tokenFault(err, in.Token))
 	}
 	if rotated := token.RefreshToken; rotated != in.Token {
 		if len(rotated) > MaxRefreshToken {
@@ -111,17 +111,19 @@ func (p *Provider) Refresh(ctx context.Context, in Refresh, keep func(rotated st
 		}
 	}
 	raw, said, err := p.idToken(ctx, doc, token)
-	if failed := check(""); errors.As(err, &failed) && failed == "iss" && said.has("iss") {
-		err = fault(CauseOtherUser, errors.New("the ID token is of another issuer"))
+	if failed := check(""); errors.As(err, &failed) && failed == "iss" {
+		if _, other := said.text("iss", session.MaxIssuer); other {
+			err = fault(CauseOtherUser, errors.New("the ID token is of another issuer"))
+		}
 	}
 	if err != nil {
-		return none, p.note(unsound(err, Unreachable))
+		return none, p.judged(err)
 	}
 	if subject, _ := said.text("sub", session.MaxSubject); subject != in.User.Subject {
 		return none, p.note(fault(CauseOtherUser, errors.New("the ID token is of another subject")))
 	}
 	if failed := p.continues(said, in.IDToken); failed != "" {
-		return none, p.note(unsound(failed, Unreachable))
+		return none, p.judged(failed)
 	}
 	p.health.saw(ofTokens, nil)
 	return p.identity(said, raw), nil
@@ -160,6 +162,15 @@ func (p *Provider) idToken(ctx context.Context, doc *document, token *oauth2.Tok
 	}
 	said, err := p.openIDToken(ctx, doc, raw, p.config.ClientID, solicited)
 	return raw, said, err
+}
+
+// judged is the error for an ID token that the provider gave. That its keys cannot be read was noted when it was tried.
+func (p *Provider) judged(err error) error {
+	err = unsound(err, Unreachable)
+	if f := (*Fault)(nil); errors.As(err, &f) && (f.Cause == CauseToken || f.Cause == CauseNoIDToken || f.Cause == CauseAnswer || f.Cause == CauseOtherUser) {
+		p.health.saw(ofTokens, f)
+	}
+	return err
 }
 
 // note keeps in mind how the token endpoint fared, and passes the error on.

@@ -54,13 +54,16 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 // would carry the code or the refresh token, and perhaps the secret, to another address.
 func clients(given *http.Client) (reading, asking *http.Client) {
 	if given == nil {
-		given = &http.Client{Timeout: patience, Transport: ownTransport()}
+		given = &http.Client{Transport: ownTransport()}
 	}
 	base := given.Transport
 	if base == nil {
 		base = http.DefaultTransport
 	}
 	first, second := *given, *given
+	if given.Timeout == 0 {
+		first.Timeout, second.Timeout = patience, patience
+	}
 	first.Transport, second.Transport = bounded{base}, bounded{base}
 	first.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects || via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
