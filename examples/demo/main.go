@@ -78,7 +78,7 @@ Sign in with one of the two accounts:
 	done := make(chan error, 2)
 	go func() { done <- server.Serve(ctx, app, d.App) }()
 	go func() { done <- server.Serve(ctx, login, d.Login) }()
-	go d.verifier.Sweep(ctx)
+	go d.verifier.Run(ctx)
 	err = <-done
 	cancel()
 	return errors.Join(err, <-done)

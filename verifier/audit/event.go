@@ -15,6 +15,9 @@ const (
 
 	Checked     Kind = "policy_checked"      // the provider confirmed the user (A5)
 	CheckFailed Kind = "policy_check_failed" // the provider could not be asked; Detail has the cause and until when the session goes on (A7)
+
+	ProviderUp   Kind = "provider_up"   // the environment's provider answers again, or for the first time
+	ProviderDown Kind = "provider_down" // it does not, or refuses this verifier; Detail has the cause (A7)
 )
 
 // Event is one entry.

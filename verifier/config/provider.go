@@ -62,3 +62,12 @@ func readSecret(key, path string) (string, error) {
 	}
 	return secret, nil
 }
+
+// Readable reports whether the secrets of an environment can be read from their files.
+func (e Environment) Readable() error {
+	if _, err := e.Provider.Secret(); err != nil || e.HandIn == nil {
+		return err
+	}
+	_, err := e.HandIn.Secret()
+	return err
+}

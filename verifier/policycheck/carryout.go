@@ -42,7 +42,7 @@ func (q *queue) carryOut(ctx context.Context, e *engine.Engine, of turn) {
 	q.mu.Unlock()
 	outcome, err := c.run(ctx, of)
 	if err != nil {
-		q.log.Error("policy_check_failed", "environment", c.env.ID, "session", of.id.String(), "error", err)
+		q.log.Error("policy_check_not_stored", "environment", c.env.ID, "session", of.id.String(), "error", err)
 		outcome = StoreFailed
 	}
 	q.count(c.env.ID, outcome)

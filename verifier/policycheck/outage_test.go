@@ -80,6 +80,27 @@ func TestA7_UnreachableThenBack(t *testing.T) {
 	}
 }
 
+// A7: while the provider is silent, everybody's deadline begins to run at once, however slowly we are allowed to ask.
+func TestA7_DeadlinesDoNotWaitForTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.replica(at(0.2, 4))
+		ids := r.many(clinic, 300)
+		w.of["clinic"].set(func() { w.of["clinic"].token = hangs })
+		time.Sleep(time.Hour)
+		r.beat(clinic, ids...)
+		time.Sleep(time.Minute) // three questions, ten seconds each, come first
+		for _, id := range ids {
+			if s, _ := r.session(id); s.State.CheckBy == 0 {
+				t.Fatalf("a minute later session %s has no deadline; counted %v", id, r.counts)
+			}
+		}
+		if n := len(w.of["clinic"].requests()); n > 13 {
+			t.Errorf("%d requests in a minute, allowed are 12", n)
+		}
+	})
+}
+
 // A7: a longer outage ends the sessions, though the provider was not asked about each, and those of users who chose to stay signed in
 // when the budget is over.
 func TestA7_TheBudgetEnds(t *testing.T) {
@@ -145,6 +166,30 @@ func TestA7_MisconfiguredSignsNobodyOut(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Only failures one after the other make us spare a provider; a no to a user is an answer too.
+func TestA7_AnAnswerNowAndThenIsEnough(t *testing.T) {
+	for name, other := range map[string]http.HandlerFunc{"confirms": nil, "refuses": refuses(http.StatusBadRequest, "invalid_grant")} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.replica(at(20, 1))
+			o := w.of["clinic"]
+			ids := r.many(clinic, 30)
+			time.Sleep(time.Hour)
+			for i, id := range ids {
+				o.set(func() {
+					if o.token = other; i%3 != 2 {
+						o.token = refuses(http.StatusInternalServerError, "server_error")
+					}
+				})
+				<-r.Ask(clinic, id)
+			}
+			if n := len(o.requests()); n != 30 || r.counted(policycheck.Spared) != 0 || r.counted(policycheck.Unreachable) != 20 {
+				t.Errorf("%s every third: %d requests, counted %v", name, n, r.counts)
+			}
+		})
+	}
 }
 
 // One misconfigured client does not make us spare the provider of another environment at the same issuer.

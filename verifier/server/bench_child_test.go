@@ -108,9 +108,14 @@ func playVerifier(args []string) error {
 	}
 	sessions := make([]signedIn, n)
 	err = many(n, func(i int) error {
-		who := engine.Identity{Issuer: "https://login.example", Subject: fmt.Sprintf("subject-%09d", i), Name: "Ada Lovelace",
-			AuthTime: time.Now().Unix() - 60, IDToken: strings.Repeat("t", 1200)}
-		began, cookie, err := s.engine.Begin(ctx, env, who, session.Thumbprint(key), "")
+		// With a refresh token, so that each heartbeat looks whether a policy check is due, and none is within the hour.
+		subject := fmt.Sprintf("subject-%09d", i)
+		began, cookie, err := s.engine.Begin(ctx, env, engine.SignIn{
+			Who: session.Identity{Issuer: "https://login.example", Subject: subject, Name: "Ada Lovelace",
+				AuthTime: time.Now().Unix() - 60, IDToken: strings.Repeat("t", 1200)},
+			RefreshToken: strings.Repeat("r", 64), Key: session.Thumbprint(key),
+			Attempt: session.NewKey(subject), Until: time.Now().Add(time.Hour).UnixMilli(),
+		})
 		sessions[i] = signedIn{began.ID.String(), cookie}
 		return err
 	})
@@ -225,7 +230,7 @@ func playFill(args []string) error {
 	if err != nil {
 		return err
 	}
-	err = many(n, func(i int) error { return store.Create(context.Background(), living(i), session.Secrets{}, began) })
+	err = many(n, func(i int) error { return store.Create(context.Background(), living(i), "", began) })
 	if err != nil {
 		return err
 	}
@@ -239,7 +244,8 @@ func living(i int) session.Session {
 	s := session.Session{
 		User: session.User{Environment: "records", Issuer: "https://login.example/tenant", Subject: fmt.Sprintf("%043d", i)},
 		Name: "ada.lovelace@mail.example", Provider: "6f0e0b6c-5d0e-4f0c-9f5e-3c7a0c2b1d4e", AuthTime: began / 1000,
-		State: deadline.Begin(policy.Defaults(), began),
+		State: deadline.Begin(policy.Defaults().Capped(policy.Cap), began),
+		Check: session.Check{At: began, Bypassed: true},
 	}
 	// IDs spread as random ones do.
 	binary.BigEndian.PutUint64(s.ID[:], uint64(i)*0x9e3779b97f4a7c15)

@@ -10,10 +10,11 @@ import (
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
-// Serve answers on a listener until ctx ends, then finishes what is under way.
+// Serve answers on a listener until ctx ends, then finishes what is under way. Event streams are under way for as long as a page is
+// open, so they are ended; browsers open them again by themselves, at another replica.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           endStreams(ctx, handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      2 * time.Minute, // the agent is half a megabyte, and some networks are slow
@@ -25,10 +26,30 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		<-ctx.Done()
 		finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		stopped <- server.Shutdown(finish)
+		err := server.Shutdown(finish)
+		if err != nil {
+			server.Close() // whoever is left has had their time
+		}
+		stopped <- err
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped
+}
+
+// eventStream is what EventSource accepts, always and alone (HTML section 9.2).
+const eventStream = "text/event-stream"
+
+// endStreams ends the requests for event streams when ctx ends. Others must not notice: their work is finished.
+func endStreams(ctx context.Context, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept") == eventStream {
+			own, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			r = r.WithContext(own)
+		}
+		handler.ServeHTTP(w, r)
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -24,16 +25,10 @@ read with its line and column. Exit status 1 means that serve would refuse it.`,
 				return err
 			}
 			for _, env := range c.Environments {
-				if _, err := env.Provider.Secret(); err != nil {
+				if err := env.Readable(); err != nil {
 					return fmt.Errorf("environment %s: %w", env.ID, err)
 				}
-				s := env.PolicySettings()
-				inactivity := "off"
-				if s.InactivityOn() {
-					inactivity = fmt.Sprintf("%s, warning %s before", policy.Format(s.InactivityTimeout), policy.Format(s.InactivityWarning))
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "environment %s at %s: session timeout %s, warning %s before; inactivity timeout %s\n",
-					env.ID, env.Origin, policy.Format(s.SessionTimeout), policy.Format(s.SessionWarning), inactivity)
+				describe(cmd.OutOrStdout(), env)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is correct\n", path)
 			return nil
@@ -41,4 +36,30 @@ read with its line and column. Exit status 1 means that serve would refuse it.`,
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "curfew.yaml", "the configuration file")
 	return cmd
+}
+
+// describe says what an environment's settings mean.
+func describe(to io.Writer, e config.Environment) {
+	env := e.InForce()
+	s, check := env.Settings, env.Check
+	session := "by the identity provider's own policy"
+	if s.SessionOn() {
+		session = policy.Format(s.SessionTimeout)
+	}
+	inactivity := "off"
+	if s.InactivityOn() {
+		inactivity = fmt.Sprintf("%s, warning %s before", policy.Format(s.InactivityTimeout), policy.Format(s.InactivityWarning))
+	}
+	fmt.Fprintf(to, "environment %s at %s: session timeout %s, warning %s before; inactivity timeout %s\n",
+		env.ID, env.Origin, session, policy.Format(s.SessionWarning), inactivity)
+	most := policy.Format(env.For(true).SessionTimeout)
+	if check.Bypass {
+		fmt.Fprintf(to, "  policy check bypassed: every session ends after %s at most\n", most)
+	} else {
+		fmt.Fprintf(to, "  policy check every %s, outage budget %s for users who stay signed in; without a refresh token a session ends after %s at most\n",
+			policy.Format(check.Interval), policy.Format(check.Budget), most)
+	}
+	if e.HandIn != nil {
+		fmt.Fprintf(to, "  sessions can be handed in with ID tokens of client %s; they end after %s at most\n", e.HandIn.ClientID, most)
+	}
 }

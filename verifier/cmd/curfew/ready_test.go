@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// untilReady runs `curfew` with the program's own arguments until it says that it serves, asks healthz and readyz, and stops it
+// untilReady runs `curfew` with the program's own arguments until it says that it serves, asks healthz, readyz and metrics, and stops it
 // with SIGTERM. It fails unless the command ends with success.
 func untilReady(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "curfew", os.Args[1:]...)
@@ -34,7 +34,7 @@ func untilReady(ctx context.Context) error {
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Msg != "serving" {
 			continue
 		}
-		for _, path := range []string{"healthz", "readyz"} {
+		for _, path := range []string{"healthz", "readyz", "metrics"} {
 			answer, err := http.Get("http://" + line.Operator + "/" + path)
 			if err != nil {
 				return err

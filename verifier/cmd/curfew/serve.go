@@ -20,8 +20,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the verifier",
-		Long: `Run the verifier: the addresses for browsers and reverse proxies on "listen", and healthz and readyz on
-"operator_listen". It stops on SIGINT and SIGTERM after finishing what is under way.`,
+		Long: `Run the verifier: the addresses for browsers and reverse proxies on "listen", and healthz, readyz
+and metrics on "operator_listen". It stops on SIGINT and SIGTERM after finishing what is under way.`,
 		Example: `  curfew serve --config /etc/curfew/curfew.yaml`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -68,7 +68,7 @@ func serve(ctx context.Context, c config.Config, o server.Options) (err error) {
 	done := make(chan error, 2)
 	go func() { done <- server.Serve(ctx, public, verifier.Public()) }()
 	go func() { done <- server.Serve(ctx, operator, verifier.Operator()) }()
-	go verifier.Sweep(ctx)
+	go verifier.Run(ctx) // Close waits for it
 	err = <-done
 	cancel()
 	if second := <-done; err == nil {

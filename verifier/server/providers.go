@@ -1,0 +1,69 @@
+package server
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/curfew-project/curfew/verifier/audit"
+	"github.com/curfew-project/curfew/verifier/config"
+	"github.com/curfew-project/curfew/verifier/login"
+	"github.com/curfew-project/curfew/verifier/provider"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// newProvider makes the provider of an environment. It is not spoken to before it is needed, so that a verifier starts while its
+// provider is down.
+func newProvider(e config.Environment, env settings.Environment, o Options, record audit.Recorder) (*provider.Provider, error) {
+	secret, err := e.Provider.Secret()
+	if err != nil {
+		return nil, fmt.Errorf("environment %s: %w", e.ID, err)
+	}
+	c := provider.Config{
+		Issuer: e.Provider.Issuer, ClientID: e.Provider.ClientID, ClientSecret: secret, Scopes: e.Provider.Scopes,
+		Offline: !env.Check.Bypass, Consent: e.Provider.Consent, ClockSkew: env.ClockSkew,
+		StayClaim: e.Provider.StaySignedIn.Claim, StayValue: e.Provider.StaySignedIn.Value,
+	}
+	if e.HandIn != nil {
+		c.HandInAudience = e.HandIn.ClientID
+	}
+	return provider.New(c, o.Client, o.Now, func(state provider.State) { tellState(env, c.Issuer, state, o, record) }), nil
+}
+
+// tellState tells the operator that a provider has gone or come back (A7).
+func tellState(env settings.Environment, issuer string, state provider.State, o Options, record audit.Recorder) {
+	e := audit.Event{At: state.Since, Kind: audit.ProviderUp, Environment: env.ID}
+	if state.Up {
+		o.Log.Info("provider_reachable", "environment", env.ID, "issuer", issuer)
+	} else {
+		e.Kind, e.Detail = audit.ProviderDown, string(state.Kind)+" ("+string(state.Cause)+")"
+		o.Log.Error("provider_"+string(state.Kind), "environment", env.ID, "issuer", issuer, "cause", string(state.Cause), "detail", state.Detail)
+	}
+	record(e)
+}
+
+// stateLine says how a provider fares.
+func stateLine(environment string, state provider.State) string {
+	since := time.UnixMilli(state.Since).UTC().Format(time.RFC3339)
+	switch {
+	case state.Since == 0:
+		return fmt.Sprintf("provider %s: not asked yet", environment)
+	case state.Up:
+		return fmt.Sprintf("provider %s: reachable since %s", environment, since)
+	}
+	return fmt.Sprintf("provider %s: %s since %s (%s)", environment, state.Kind, since, state.Cause)
+}
+
+// signInOptions are how people sign in to an environment.
+func signInOptions(e config.Environment) (login.Options, error) {
+	options := login.Options{AskStay: e.Provider.StaySignedIn.Ask}
+	if e.HandIn == nil {
+		return options, nil
+	}
+	secret, err := e.HandIn.Secret()
+	if err != nil {
+		return login.Options{}, fmt.Errorf("environment %s: %w", e.ID, err)
+	}
+	options.Application = &login.Application{SecretHash: sha256.Sum256([]byte(secret)), SignIn: e.HandIn.SignIn}
+	return options, nil
+}

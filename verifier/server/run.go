@@ -1,0 +1,64 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Keep is how long an ended session is kept, so that its page can still learn why it ended.
+const Keep = 24 * time.Hour
+
+// sweepEvery is how often sessions that ended by time are recorded as ended. Nothing is let through meanwhile.
+const sweepEvery = 5 * time.Second
+
+// Run does what is done in the background, until ctx ends or Close is called: it asks the providers about users (A5) and records
+// the sessions that end by time. A policy check that is under way then is finished first, which takes at most a minute. Call it
+// once; until it runs, no user is asked about.
+func (s *Server) Run(ctx context.Context) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.running.Add(1)
+	s.mu.Unlock()
+	defer s.running.Done()
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	var all sync.WaitGroup
+	all.Go(func() { s.sweep(ctx) })
+	all.Go(func() { s.checker.Run(ctx, s.engine) })
+	for _, p := range s.providers {
+		// So that an operator hears of a provider that cannot be reached before the first user does. What comes of it is in its State.
+		all.Go(func() { _ = p.Ready(ctx) })
+	}
+	all.Wait()
+}
+
+func (s *Server) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := s.engine.Sweep(ctx, Keep); err != nil && ctx.Err() == nil {
+				s.log.Error("sweep_failed", "error", err)
+			}
+		}
+	}
+}
+
+// Close ends Run and waits for it, makes everything durable and closes the store.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end()
+	s.running.Wait()
+	return s.store.Close()
+}
