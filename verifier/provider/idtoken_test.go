@@ -105,11 +105,13 @@ func TestSoundIDTokensAreTaken(t *testing.T) {
 	s := newScripted(t)
 	p := s.provider(func(c *Config) { c.ClockSkew = skew })
 	for what, change := range map[string]func(map[string]any){
-		"as it is":                 nil,
-		"several audiences":        func(c map[string]any) { c["aud"], c["azp"] = []string{"other", "curfew"}, "curfew" },
-		"a list of one audience":   func(c map[string]any) { c["aud"] = []string{"curfew"} },
-		"just expired":             func(c map[string]any) { c["exp"] = s.clock.in(-skew + time.Second) },
-		"issued by a fast clock":   func(c map[string]any) { c["iat"], c["nbf"] = s.clock.in(skew+time.Second), s.clock.in(skew+time.Second) },
+		"as it is":               nil,
+		"several audiences":      func(c map[string]any) { c["aud"], c["azp"] = []string{"other", "curfew"}, "curfew" },
+		"a list of one audience": func(c map[string]any) { c["aud"] = []string{"curfew"} },
+		"just expired":           func(c map[string]any) { c["exp"] = s.clock.in(-skew + time.Second) },
+		"issued by a fast clock": func(c map[string]any) {
+			c["iat"], c["nbf"] = s.clock.in(skew+time.Second), s.clock.in(skew+time.Second)
+		},
 		"fractions":                func(c map[string]any) { c["iat"] = 1_799_999_990.75 },
 		"no auth_time, sid, name":  func(c map[string]any) { delete(c, "auth_time"); delete(c, "sid"); delete(c, "name") },
 		"the longest sub and sid":  func(c map[string]any) { c["sub"], c["sid"] = strings.Repeat("a", 255), strings.Repeat("b", 255) },
@@ -222,7 +224,10 @@ func TestUnsoundFormsAreRefused(t *testing.T) {
 
 func TestIdentity(t *testing.T) {
 	s := newScripted(t)
-	raw := s.idToken(func(c map[string]any) { c["amr"] = []any{"pwd", 5, true, nil}; c["preferred_username"] = "amara@clinic.example" })
+	raw := s.idToken(func(c map[string]any) {
+		c["amr"] = []any{"pwd", 5, true, nil}
+		c["preferred_username"] = "amara@clinic.example"
+	})
 	s.answer(raw, "")
 	got, err := s.provider(func(c *Config) { c.StayClaim, c.StayValue = "amr", "pwd" }).Redeem(t.Context(), code1)
 	expected := session.Identity{Issuer: s.URL, Subject: "amara", Name: "Dr Amara", AuthTime: s.clock.seconds() - 60, Provider: "provider-session", Stay: true, IDToken: raw}

@@ -241,7 +241,7 @@ func (s *scripted) refuse(status int, body string) {
 
 func (s *scripted) claims(change func(map[string]any)) map[string]any {
 	claims := map[string]any{
-		"iss": s.URL, "sub": "amara", "aud": "curfew", "exp": s.clock.in(5 * time.Minute), "iat": s.clock.in(0), "auth_time": s.clock.in(-time.Minute),
+		"iss": s.URL, "sub": "amara", "aud": "curfew", "exp": s.clock.in(5 * time.Minute), "iat": s.clock.in(0), "auth_time": int64(start/1000 - 60),
 		"nonce": "nonce-1", "sid": "provider-session", "name": "Dr Amara",
 	}
 	if change != nil {
@@ -297,6 +297,15 @@ func dontKeep(t testing.TB) func(string) error {
 		t.Errorf("keep was called with %q", rotated)
 		return nil
 	}
+}
+
+// largest is the padding with which a token has no more than a number of bytes, and with one more has more.
+func largest(most int, token func(padding int) string) int {
+	padding := (most-len(token(0)))*3/4 - 4
+	for len(token(padding+1)) <= most {
+		padding++
+	}
+	return padding
 }
 
 // want checks that an error is a Fault of a kind and cause.

@@ -152,15 +152,15 @@ func TestTokensThatAreTooLarge(t *testing.T) {
 	if _, err = p.Refresh(t.Context(), s.refresh(), func(string) error { return nil }); err != nil {
 		t.Errorf("the largest refresh token: %v", err)
 	}
-	padding := 0
-	for size := 0; size < MaxIDToken-2; padding++ {
-		size = len(s.idToken(func(c map[string]any) { c["x"] = strings.Repeat("x", padding+5500) }))
+	long := func(padding int) string {
+		return s.idToken(func(c map[string]any) { c["x"] = strings.Repeat("x", padding) })
 	}
-	s.answer(s.idToken(func(c map[string]any) { c["x"] = strings.Repeat("x", padding+5490) }), "")
+	padding := largest(MaxIDToken, long)
+	s.answer(long(padding), "")
 	if _, err = p.Redeem(t.Context(), code1); err != nil {
 		t.Errorf("a large ID token: %v", err)
 	}
-	large := s.idToken(func(c map[string]any) { c["x"] = strings.Repeat("x", padding+5510) })
+	large := long(padding + 1)
 	s.answer(large, "")
 	_, err = p.Redeem(t.Context(), code1)
 	want(t, err, Unreachable, CauseAnswer)
