@@ -161,7 +161,7 @@ var nonceInPage = regexp.MustCompile(`data-nonce="([^"]+)"`)
 // Nonce is that of the sign-in page.
 func (v *Visitor) Nonce() string {
 	v.t.Helper()
-	page := v.Get(v.Prefix + "sign-in?again=1")
+	page := v.Get(v.Prefix + "sign-in?again=1&continue=1")
 	found := nonceInPage.FindSubmatch(page.Body)
 	if found == nil {
 		v.t.Fatalf("the sign-in page answered %d and has no nonce", page.StatusCode)
