@@ -97,7 +97,7 @@ func TestDisabledAccount(t *testing.T) {
 	}
 	b, a := w.newBrowser(), w.begin()
 	p := b.enter(b.get(a.address), "alice", aliceKey)
-	if p.status != http.StatusForbidden || !strings.Contains(p.body, "turned off") {
+	if p.status != http.StatusForbidden || !strings.Contains(p.body, "This account is disabled") {
 		t.Fatalf("got %d: %s", p.status, p.body)
 	}
 	w.p.SetDisabled("alice", false)

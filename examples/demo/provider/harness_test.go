@@ -35,21 +35,23 @@ type world struct {
 	clock  atomic.Int64 // milliseconds since the Unix epoch
 	rp     *oidc.Provider
 	oauth  oauth2.Config
+	inbox  *inbox
 }
 
 func newWorld(t *testing.T, path string) *world {
 	t.Helper()
-	w := &world{t: t}
+	w := &world{t: t, inbox: newInbox(t)}
 	// Years away from the process's clock, to show that nothing depends on it.
 	w.clock.Store(time.Date(2031, 3, 4, 9, 30, 0, 250_000_000, time.UTC).UnixMilli())
 	srv := httptest.NewUnstartedServer(nil)
 	w.issuer = "http://" + srv.Listener.Addr().String() + path
 	var err error
 	w.p, err = New(Config{
-		Issuer: w.issuer, Now: w.now, ShowHints: true, Logger: slog.New(slog.DiscardHandler),
+		Issuer: w.issuer, Now: w.now, ShowHints: true, Admin: true, Logger: slog.New(slog.DiscardHandler),
 		Clients: []Client{
-			{ID: "clinic", Name: "Test Clinic", Secret: "s3cret", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{afterward}},
-			{ID: "other", Secret: "0ther", RedirectURIs: []string{"http://localhost:9/other"}},
+			{ID: "clinic", Name: "Test Clinic", Secret: "s3cret", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{afterward},
+				BackchannelLogoutURI: w.inbox.url + "/clinic"},
+			{ID: "other", Secret: "0ther", RedirectURIs: []string{callback}, BackchannelLogoutURI: w.inbox.url + "/other"},
 			{ID: "public", RedirectURIs: []string{callback}},
 		},
 		Users: []User{

@@ -121,7 +121,7 @@ func (p *Provider) refusePassword(w http.ResponseWriter, r *http.Request, q requ
 		f.Problem = "Too many wrong passwords. Try again in " + countOf(seconds) + "."
 	case errors.Is(err, errDisabled):
 		status = http.StatusForbidden
-		f.Problem = "This account is turned off. Ask the person who runs this demo."
+		f.Problem = "This account is disabled, so it cannot sign in. Ask the person who runs this demo."
 	default:
 		f.Problem = "The user name and password do not match. Check both and try again."
 	}

@@ -86,7 +86,7 @@ func (p *Provider) askSignOut(w http.ResponseWriter, r *http.Request, in *oidc.E
 }
 
 func (p *Provider) finishSignOut(w http.ResponseWriter, r *http.Request, sid, redirect string) {
-	p.state.endSession(cookieValue(r, sessionCookie), sid)
+	p.notify(r.Context(), p.state.endSession(cookieValue(r, sessionCookie), sid))
 	p.clearCookie(w, sessionCookie)
 	http.Redirect(w, r, redirect, http.StatusSeeOther)
 }

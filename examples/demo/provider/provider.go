@@ -5,7 +5,8 @@
 // It speaks the authorization code flow with PKCE S256 only, issues refresh
 // tokens that rotate, and supports the parameters that decide whether a person
 // must enter the password again: prompt, max_age, login_hint and id_token_hint
-// (OpenID Connect Core 1.0, section 3.1.2.1), and RP-initiated logout.
+// (OpenID Connect Core 1.0, section 3.1.2.1), RP-initiated logout and
+// back-channel logout.
 //
 // It is not for real accounts: passwords are given in clear text by the
 // configuration, and there is neither registration nor recovery.
@@ -21,9 +22,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	jose "github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
@@ -66,6 +70,9 @@ type Client struct {
 	Secret                 string
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
+	// BackchannelLogoutURI receives a logout token when a sign-in ends of which
+	// the client has tokens; empty means that the client is not told.
+	BackchannelLogoutURI string
 }
 
 // Config is what New needs. Issuer, Clients, Users and Now are required.
@@ -77,6 +84,10 @@ type Config struct {
 	Users   []User
 	// ShowHints prints the accounts with their passwords under the form.
 	ShowHints bool
+	// Admin adds the page /admin, which needs no sign-in: whoever reaches it may
+	// disable accounts, sign people out and simulate an outage. It is allowed on
+	// loopback issuers only.
+	Admin bool
 	// Now is the provider's clock, read once for each request.
 	Now func() time.Time
 	// Rand makes identifiers, codes and tokens; nil means crypto/rand.Reader.
@@ -89,15 +100,23 @@ type Config struct {
 // Provider is an http.Handler that serves everything under the issuer's path.
 // It is safe for concurrent use.
 type Provider struct {
-	issuer  string
-	base    string // the issuer's path without a slash at the end; often empty
-	now     func() time.Time
-	hints   []User
-	state   *state
-	op      *op.Provider
-	csrfKey [32]byte
-	secure  bool
-	handler http.Handler
+	issuer   string
+	base     string // the issuer's path without a slash at the end; often empty
+	now      func() time.Time
+	hints    []User
+	state    *state
+	op       *op.Provider
+	clients  map[string]client
+	signer   jose.Signer   // of logout tokens
+	sender   *http.Client  // of logout tokens
+	patience time.Duration // for all of them together
+	log      *slog.Logger
+	csrfKey  [32]byte
+	users    []User // in the order of the admin page; empty without it
+	outage   atomic.Bool
+	history  history
+	secure   bool
+	handler  http.Handler
 }
 
 // New checks cfg and makes a provider with a fresh RSA signing key.
@@ -113,18 +132,29 @@ func New(cfg Config) (*Provider, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Provider{
-		issuer: cfg.Issuer,
-		base:   strings.TrimSuffix(issuer.Path, "/"),
-		now:    cfg.Now,
-		secure: issuer.Scheme == "https",
-		state:  newState(cfg.Issuer, cfg.Users, cfg.Rand),
+		issuer:   cfg.Issuer,
+		base:     strings.TrimSuffix(issuer.Path, "/"),
+		now:      cfg.Now,
+		secure:   issuer.Scheme == "https",
+		state:    newState(cfg.Issuer, cfg.Users, cfg.Rand),
+		sender:   newSender(),
+		patience: NotifyTimeout,
+		log:      cfg.Logger,
 	}
+	p.clients = clientsByID(cfg.Clients, p.address("/login"))
 	if cfg.ShowHints {
 		p.hints = append(p.hints, cfg.Users...)
+	}
+	if cfg.Admin {
+		p.users = append(p.users, cfg.Users...)
 	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, fmt.Errorf("provider: make a signing key: %w", err)
+	}
+	signing := newSigningKey(key)
+	if p.signer, err = newLogoutSigner(signing); err != nil {
+		return nil, fmt.Errorf("provider: signing key: %w", err)
 	}
 	opConfig := &op.Config{
 		CodeMethodS256:           true,
@@ -141,8 +171,9 @@ func New(cfg Config) (*Provider, error) {
 	}
 	storage := &storage{
 		state:   p.state,
-		clients: clientsByID(cfg.Clients, p.address("/login")),
-		key:     newSigningKey(key),
+		clients: p.clients,
+		asked:   p.noteRefresh,
+		key:     signing,
 	}
 	opts := []op.Option{op.WithLogger(cfg.Logger), op.WithCORSOptions(nil)}
 	if !p.secure {
@@ -187,13 +218,20 @@ func checkConfig(cfg Config) (*url.URL, error) {
 	if issuer.RawQuery != "" || issuer.ForceQuery {
 		return nil, fmt.Errorf("issuer %q: no query allowed", cfg.Issuer)
 	}
+	if cfg.Admin && !loopback(issuer.Hostname()) {
+		return nil, fmt.Errorf("issuer %q: the admin page is for loopback hosts only", cfg.Issuer)
+	}
 	seen := map[string]bool{}
 	for _, c := range cfg.Clients {
 		if c.ID == "" || len(c.RedirectURIs) == 0 || seen["c"+c.ID] {
 			return nil, fmt.Errorf("client %q: needs an ID of its own and a redirect address", c.ID)
 		}
 		seen["c"+c.ID] = true
-		for _, a := range append(append([]string{}, c.RedirectURIs...), c.PostLogoutRedirectURIs...) {
+		addresses := slices.Concat(c.RedirectURIs, c.PostLogoutRedirectURIs)
+		if c.BackchannelLogoutURI != "" {
+			addresses = append(addresses, c.BackchannelLogoutURI)
+		}
+		for _, a := range addresses {
 			if _, err := checkAddress(a); err != nil {
 				return nil, fmt.Errorf("client %q: address %q: %w", c.ID, a, err)
 			}

@@ -23,14 +23,16 @@ func (p *Provider) routes() http.Handler {
 	handle := func(pattern, path string, h http.Handler) { mux.Handle(pattern+" "+p.base+path, h) }
 	page := func(f http.HandlerFunc) http.Handler { return sameOrigin.Handler(f) }
 
-	handle("GET", "/.well-known/openid-configuration", http.HandlerFunc(p.discovery))
-	handle("GET", "/keys", library)
+	machine := p.duringOutage
+
+	handle("GET", "/.well-known/openid-configuration", machine(http.HandlerFunc(p.discovery)))
+	handle("GET", "/keys", machine(library))
 	handle("GET", "/authorize", p.checkClient(library))
 	handle("POST", "/authorize", p.checkClient(library))
-	handle("POST", "/oauth/token", checkTokenRequest(library))
-	handle("GET", "/userinfo", library)
-	handle("POST", "/userinfo", library)
-	handle("POST", "/revoke", checkForm(library))
+	handle("POST", "/oauth/token", machine(checkTokenRequest(library)))
+	handle("GET", "/userinfo", machine(library))
+	handle("POST", "/userinfo", machine(library))
+	handle("POST", "/revoke", machine(checkForm(library)))
 
 	handle("GET", "/login", http.HandlerFunc(p.showForm))
 	handle("POST", "/login", page(p.takePassword))
@@ -38,6 +40,9 @@ func (p *Provider) routes() http.Handler {
 	handle("POST", "/end_session", http.HandlerFunc(p.endSession))
 	handle("POST", "/sign-out", page(p.confirmedSignOut))
 	handle("GET", "/signed-out", http.HandlerFunc(p.signedOut))
+	if len(p.users) > 0 {
+		p.adminRoutes(handle, page)
+	}
 	handle("GET", "/assets/provider.css", asset("provider.css"))
 	handle("GET", "/assets/mark.svg", asset("mark.svg"))
 	handle("GET", "/{$}", http.HandlerFunc(p.home))
@@ -81,6 +86,8 @@ func (p *Provider) discovery(w http.ResponseWriter, r *http.Request) {
 		RevocationEndpointAuthMethodsSupported: methods,
 		ClaimsSupported:                        full.ClaimsSupported,
 		CodeChallengeMethodsSupported:          full.CodeChallengeMethodsSupported,
+		BackChannelLogoutSupported:             true,
+		BackChannelLogoutSessionSupported:      true,
 	})
 }
 

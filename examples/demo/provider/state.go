@@ -48,6 +48,7 @@ type state struct {
 	requests map[string]*request // by ID
 	codes    map[digest]code
 	sessions map[digest]*session
+	logins   map[string]*login // by sid
 	refresh  map[digest]*family
 	tokens   map[string]accessToken // by token ID
 
@@ -62,6 +63,7 @@ func newState(issuer string, users []User, random io.Reader) *state {
 		requests: map[string]*request{},
 		codes:    map[digest]code{},
 		sessions: map[digest]*session{},
+		logins:   map[string]*login{},
 		refresh:  map[digest]*family{},
 		tokens:   map[string]accessToken{},
 		random:   random,
@@ -95,6 +97,18 @@ func (s *state) setDisabled(name string, disabled bool) bool {
 		a.disabled = disabled
 	}
 	return ok
+}
+
+func (s *state) accountByName(name string) *account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accounts[foldName(name)]
+}
+
+func (s *state) isDisabled(who *account) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return who.disabled
 }
 
 func (s *state) accountBySubject(subject string) *account {
@@ -150,30 +164,8 @@ func (s *state) beginSession(oldCookie string, who *account, now time.Time) (ses
 	makeRoom(s.sessions, maxSessions, func(v *session) bool { return now.Sub(v.authTime) >= SessionLifetime })
 	fresh := &session{sid: sid, account: who, authTime: now}
 	s.sessions[digestOf(cookie)] = fresh
+	s.addLogin(sid, who, now)
 	return *fresh, cookie, nil
-}
-
-// endSession removes the session and every refresh token that came from it.
-func (s *state) endSession(cookie, sid string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if found, ok := s.sessions[digestOf(cookie)]; ok {
-		sid = found.sid
-		delete(s.sessions, digestOf(cookie))
-	}
-	if sid == "" {
-		return
-	}
-	for key, found := range s.sessions {
-		if found.sid == sid {
-			delete(s.sessions, key)
-		}
-	}
-	for _, f := range s.refresh {
-		if f.sid == sid {
-			s.revokeFamily(f)
-		}
-	}
 }
 
 // makeRoom drops what is stale once a map is full, and then arbitrary entries:

@@ -30,6 +30,8 @@ type storage struct {
 	state   *state
 	clients map[string]client
 	key     signingKey
+	// asked is told of every refresh token that is known, and what it was worth.
+	asked func(ctx context.Context, who *account, clientID string, err error)
 }
 
 var (
@@ -96,7 +98,8 @@ func (s *storage) CreateAccessToken(ctx context.Context, r op.TokenRequest) (str
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	return s.state.addAccessToken(g, instantOf(ctx).now)
+	id, expires, err := s.state.addAccessToken(g, instantOf(ctx).now)
+	return id, expires, grantError(err)
 }
 
 func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRequest, current string) (id, refresh string, expires time.Time, err error) {
@@ -107,19 +110,31 @@ func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRe
 	}
 	if current == "" {
 		refresh, err = s.state.addFamily(g, at.now)
-	} else if refresh, err = s.state.rotate(current, at.now); err != nil {
-		err = oidc.ErrInvalidGrant().WithParent(err)
+	} else {
+		refresh, err = s.state.rotate(current, at.now)
 	}
 	if err != nil {
-		return "", "", time.Time{}, err
+		return "", "", time.Time{}, grantError(err)
 	}
 	id, expires, err = s.state.addAccessToken(g, at.now)
-	return id, refresh, expires, err
+	return id, refresh, expires, grantError(err)
+}
+
+// grantError says invalid_grant (RFC 6749, section 5.2) where the grant is what
+// is wrong; the library takes other errors for faults of the provider.
+func grantError(err error) error {
+	if errors.Is(err, errBadRefreshToken) || errors.Is(err, errDisabled) || errors.Is(err, errEndedLogin) {
+		return oidc.ErrInvalidGrant().WithParent(err)
+	}
+	return err
 }
 
 func (s *storage) TokenRequestByRefreshToken(ctx context.Context, secret string) (op.RefreshTokenRequest, error) {
 	at := instantOf(ctx)
 	g, err := s.state.refreshGrant(secret, at.now)
+	if g.account != nil {
+		s.asked(ctx, g.account, g.clientID, err)
+	}
 	if err != nil {
 		return nil, err
 	}

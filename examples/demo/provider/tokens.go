@@ -50,6 +50,9 @@ func (s *state) addAccessToken(g grant, now time.Time) (id string, expires time.
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.join(g.sid, g.clientID, now); err != nil {
+		return "", time.Time{}, err
+	}
 	expires = now.Add(AccessTokenLifetime)
 	makeRoom(s.tokens, maxTokens, func(t accessToken) bool { return !now.Before(t.expires) })
 	s.tokens[id] = accessToken{g.account, g.clientID, g.sid, g.scopes, expires}
@@ -95,14 +98,15 @@ func (s *state) dropFamilies(now time.Time) {
 }
 
 // refreshGrant looks a presented refresh token up. A used one ends its family.
+// The grant is there for a known token, also beside an error.
 func (s *state) refreshGrant(secret string, now time.Time) (grant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, err := s.familyOf(secret, now)
-	if err != nil {
+	if f == nil {
 		return grant{}, err
 	}
-	return grant{f.account, f.clientID, f.sid, f.scopes, f.authTime}, nil
+	return grant{f.account, f.clientID, f.sid, f.scopes, f.authTime}, err
 }
 
 // rotate replaces a refresh token. Of two that rotate the same token at once,
@@ -128,14 +132,19 @@ func (s *state) rotate(secret string, now time.Time) (string, error) {
 	return next, nil
 }
 
+// familyOf wants mu held. Beside an error it returns the family where it is
+// known.
 func (s *state) familyOf(secret string, now time.Time) (*family, error) {
 	f, ok := s.refresh[digestOf(secret)]
-	if !ok || f.account.disabled {
+	if !ok {
 		return nil, errBadRefreshToken
+	}
+	if f.account.disabled {
+		return f, errDisabled
 	}
 	if f.current != digestOf(secret) || !now.Before(f.expires) {
 		s.revokeFamily(f)
-		return nil, errBadRefreshToken
+		return f, errBadRefreshToken
 	}
 	return f, nil
 }
