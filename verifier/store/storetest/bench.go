@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"flag"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -119,6 +120,29 @@ func Bench(b *testing.B, open OpenIn) {
 		populate(b, store, first, b.N)
 		parallel(b, callers, func(i uint64) error {
 			_, _, err := store.Update(ctx, id(first+i), start+1, stepped(deadline.End{Reason: wire.SignedOut}, start+1))
+			return err
+		})
+	})
+	b.Run("SetSecrets", func(b *testing.B) {
+		parallel(b, callers, func(i uint64) error {
+			_, err := store.SetSecrets(ctx, id(i*scatter%uint64(n)), session.Sealed(token), start)
+			return err
+		})
+	})
+	b.Run("ByProvider", func(b *testing.B) {
+		of := user("any")
+		parallel(b, 1, func(i uint64) error {
+			found, err := store.ByProvider(ctx, of.Environment, of.Issuer, providerID(i*scatter%uint64(n)), start)
+			if err == nil && len(found) != 1 {
+				err = fmt.Errorf("found %d sessions; want 1", len(found))
+			}
+			return err
+		})
+	})
+	b.Run("Mark", func(b *testing.B) {
+		first := next.Add(uint64(b.N)) - uint64(b.N)
+		parallel(b, callers, func(i uint64) error {
+			_, _, err := store.Mark(ctx, key(fmt.Sprint(first+i)), start+hour, start)
 			return err
 		})
 	})

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -122,6 +124,94 @@ var durable = []struct {
 		f.seal(id(0), "third")
 		f = reopen()
 		f.secrets(id(0), "third", true)
+	}},
+
+	// Changes of one session that arrive together go into one write: none may swallow another.
+	{"P7/ChangesBesideNewSecrets", func(f fixture, reopen func() fixture) {
+		const rounds = 20
+		want := map[uint64]session.Session{}
+		for n := range uint64(rounds) {
+			f.create(sample(n, user("ada"), start))
+			var all sync.WaitGroup
+			for worker := range uint64(4) {
+				all.Go(func() {
+					if ok, err := f.store.SetSecrets(f.ctx, id(n), "new", start); !ok || err != nil {
+						f.Errorf("SetSecrets: %t, %v", ok, err)
+					}
+				})
+				all.Go(func() {
+					_, _, err := f.store.Update(f.ctx, id(n), start, func(s session.Session) (session.Session, error) {
+						s.Seq++
+						s.State.Active++
+						if worker == 0 {
+							s.Name, s.Provider, s.Check.Stay = "other", "other", true
+						}
+						return s, nil
+					})
+					if err != nil {
+						f.Errorf("Update: %v", err)
+					}
+				})
+			}
+			all.Wait()
+			want[n], _ = f.get(id(n))
+		}
+		f = reopen()
+		for n, s := range want {
+			if s.Seq != 4 || s.Provider != "other" || !s.Check.Stay {
+				f.Errorf("session %d is %+v; want all changes", n, s)
+			}
+			f.holds(s)
+			f.secrets(s.ID, "new", true)
+		}
+	}},
+
+	{"P7/WhatCloseInterrupts", func(f fixture, reopen func() fixture) {
+		const workers = 6
+		var all sync.WaitGroup
+		store, done := f.store, make([]uint64, workers) // how many sessions and marks each was told of
+		busy := make(chan bool, 2*workers)
+		for worker := range uint64(workers) {
+			all.Go(func() {
+				defer func() { busy <- true }()
+				for n := worker; ; n += workers {
+					for _, call := range []func() error{
+						func() error { return store.Create(f.ctx, sample(n, user("ada"), start), "old", start) },
+						func() error { _, err := store.SetSecrets(f.ctx, id(n), "new", start); return err },
+						func() error {
+							_, _, err := store.Mark(f.ctx, key(fmt.Sprint(n)), start+hour, start)
+							return err
+						},
+					} {
+						if err := call(); errors.Is(err, session.ErrClosed) {
+							return
+						} else if err != nil {
+							f.Errorf("while the store is closed: %v; want ErrClosed", err)
+							return
+						}
+					}
+					if done[worker]++; done[worker] == 5 {
+						busy <- true
+					}
+				}
+			})
+		}
+		for range workers {
+			<-busy
+		}
+		again := reopen()
+		all.Wait()
+		for worker := range uint64(workers) {
+			for round := range done[worker] {
+				n := worker + round*workers
+				again.holds(sample(n, user("ada"), start))
+				again.secrets(id(n), "new", true)
+				again.marked(fmt.Sprint(n), start, start)
+			}
+		}
+		if err := store.Ready(f.ctx); !errors.Is(err, session.ErrClosed) {
+			f.Errorf("Ready of the closed store: %v; want ErrClosed", err)
+		}
 	}},
 
 	{"B5/ByProvider", func(f fixture, reopen func() fixture) {

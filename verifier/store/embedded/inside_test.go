@@ -1,0 +1,157 @@
+package embedded
+
+import (
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/verifier/session"
+)
+
+// With a million sessions in the file, and as many marks, no query may look at all of them.
+func TestQueriesUseTheirIndexes(t *testing.T) {
+	store := opened(t)
+	for query, index := range map[string]string{
+		findByProvider: "sessions_by_provider (provider_sid=?)",
+		findExpired:    "marks_by_until (until<?)",
+		sweepMarks:     "marks_by_until (until<?)",
+	} {
+		rows, err := store.reads.db.Query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plan string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan += detail + "\n"
+		}
+		if err := rows.Err(); err != nil || !strings.Contains(plan, index) || strings.Contains(plan, "SCAN sessions") || strings.Contains(plan, "SCAN marks") {
+			t.Errorf("%s\nis done by\n%s%v; want a search of %s", query, plan, err, index)
+		}
+	}
+}
+
+// opened is a new store.
+func opened(t *testing.T) *Store {
+	t.Helper()
+	store, err := Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// hold makes the store's writer wait, until the returned function is called, because somebody else is writing the file.
+func hold(t *testing.T, store *Store) (release func()) {
+	t.Helper()
+	other, err := sql.Open("sqlite", store.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.SetMaxOpenConns(1)
+	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		_, err := other.Exec("ROLLBACK")
+		if err := errors.Join(err, other.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func small() session.Session {
+	return session.Session{
+		User:     session.User{Environment: "crm", Issuer: "https://login.example", Subject: "ada"},
+		Provider: "sid", Check: session.Check{Bypassed: true}, State: deadline.Begin(policy.Defaults(), 1),
+	}
+}
+
+// While a creation is being written, nobody sees the session or can change it.
+func TestNobodySeesWhatIsNotDurable(t *testing.T) {
+	store := opened(t)
+	release := hold(t, store)
+	s := small()
+	r := newRecord(s, store.lastRow.Add(1))
+	r.set(s, store.reasons)
+	r.flags |= hidden
+	waiting, err := store.reserve(r, "first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	_, got, err := store.Get(ctx, s.ID, 1)
+	_, secrets, err2 := store.Secrets(ctx, s.ID, 1)
+	sealed, err3 := store.SetSecrets(ctx, s.ID, "second", 1)
+	_, updated, err4 := store.Update(ctx, s.ID, 1, func(s session.Session) (session.Session, error) { s.Seq++; return s, nil })
+	listed, err5 := store.ByUser(ctx, s.User, 1)
+	found, err6 := store.ByProvider(ctx, s.User.Environment, s.User.Issuer, s.Provider, 1)
+	living, err7 := store.Count(ctx, 1)
+	if got || secrets || sealed || updated || len(listed)+len(found)+living != 0 || errors.Join(err, err2, err3, err4, err5, err6, err7) != nil {
+		t.Errorf("before it is durable: Get %t, Secrets %t, SetSecrets %t, Update %t, ByUser %v, ByProvider %v, Count %d; %v",
+			got, secrets, sealed, updated, listed, found, living, errors.Join(err, err2, err3, err4, err5, err6, err7))
+	}
+	release()
+	if err := waiting.wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := store.ByProvider(ctx, s.User.Environment, s.User.Issuer, s.Provider, 1); len(found) != 1 || err != nil {
+		t.Errorf("ByProvider of a durable session: %v, %v", found, err)
+	}
+	if secrets, ok, err := store.Secrets(ctx, s.ID, 1); secrets != "first" || !ok || err != nil {
+		t.Errorf("Secrets: %q, %t, %v; want those of Create", secrets, ok, err)
+	}
+}
+
+// While a change is being written, ByProvider tells what Get tells, of the right provider only, and each session once; afterwards
+// nothing is left to remember.
+func TestB5_ByProviderIsAsCurrentAsMemory(t *testing.T) {
+	store := opened(t)
+	s := small()
+	if err := store.Create(t.Context(), s, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	release := hold(t, store)
+	var waiting *batch
+	for _, sid := range []string{"other", "sid", "last", "other", "sid"} {
+		var err error
+		_, _, waiting, err = store.decide(s.ID, func(s session.Session) (session.Session, error) { s.Provider = sid; return s, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, asked := range []string{"sid", "other", "last"} {
+			for _, of := range []session.User{s.User, {Environment: "erp", Issuer: s.User.Issuer}, {Environment: s.User.Environment, Issuer: "https://other.example"}} {
+				want := 0
+				if asked == sid && of == s.User {
+					want = 1
+				}
+				found, err := store.ByProvider(t.Context(), of.Environment, of.Issuer, asked, 1)
+				if len(found) != want || err != nil {
+					t.Errorf("ByProvider of %q in %s at %s, while the session moves to %q: %d sessions, %v; want %d",
+						asked, of.Environment, of.Issuer, sid, len(found), err, want)
+				}
+			}
+		}
+	}
+	release()
+	if err := waiting.wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if ids := store.moving.ids(); len(ids) != 0 {
+		t.Errorf("%d sessions are still remembered as not written", len(ids))
+	}
+}
