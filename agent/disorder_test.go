@@ -135,3 +135,44 @@ func TestA13_GapIsCoveredUntilTheVerifierAnswers(t *testing.T) {
 	d.Pass(second)
 	expect(t, d, page)
 }
+
+// A13: a clock set back right after the gap leaves the page covered no longer, and asks no more often, than without.
+func TestA13_ClockSetBackAfterTheGap(t *testing.T) {
+	_, d := begin(times)
+	d.Latency = 400
+	d.Gap()
+	d.Pass(100)
+	d.Gap() // while the request is under way
+	d.Skew -= 20 * minute
+	sent := d.Sent
+	d.Pass(800) // the answer to the first question is here
+	expect(t, d, "cover: One moment…")
+	d.Pass(2 * second)
+	expect(t, d, page)
+	if d.Sent-sent > 2 {
+		t.Errorf("%d requests after the gap", d.Sent-sent)
+	}
+}
+
+// A2, A13: a clock set forward makes the page think that the last minute has come. A warning dismissed then still comes back in the
+// real one.
+func TestA2_A13_FalseLastMinuteCostsNotTheRealOne(t *testing.T) {
+	s := times
+	s.InactivityTimeout = 0
+	v, d := begin(s)
+	ends := v.state.SessionEnds()
+	d.Pass(ends - 10*minute - d.Now)
+	d.Choose(warning.Dismiss)
+	v.down = true
+	d.Skew += 9*minute + 30*second
+	d.Pass(second)
+	d.Wake()
+	expect(t, d, session)
+	d.Choose(warning.Dismiss)
+	expect(t, d, page)
+	v.down = false
+	d.Pass(ends - minute - d.Now - second)
+	expect(t, d, page)
+	d.Pass(2 * second)
+	expect(t, d, session)
+}

@@ -34,7 +34,7 @@ type Orders struct {
 	SignIn bool           // go to the sign-in page, and back here afterwards; said once
 	Anew   bool           // with SignIn: for a new session although this one lives (A2)
 	Wake   int64          // milliseconds until the machine wants to be woken
-	Ends   int64          // milliseconds until the first deadline that the verifier confirmed; 0: none known
+	Ends   int64          // milliseconds until the first deadline that the verifier confirmed; 0: none known, or there is none
 }
 
 // Machine is the agent's whole state. It is not safe for concurrent use. The zero Machine has just been loaded and knows
@@ -57,6 +57,7 @@ type Machine struct {
 
 	sending  bool
 	sentStay bool // the request under way carries the choice to stay
+	sentGap  bool // it was sent after the gap; not told by the clocks, which somebody may have set since
 	sentAt   activity.Stamp
 	waitFrom activity.Stamp // the next request is due wait after this
 	wait     int64
@@ -65,11 +66,10 @@ type Machine struct {
 
 	staying   bool // the user chose to stay and the verifier has not confirmed it
 	stayedAt  activity.Stamp
-	leaving   bool // the user chose to sign out
-	gap       bool // the page did not run for a while, and the verifier has not answered since
-	gapAt     activity.Stamp
-	dismissed deadline.Instant // the session end whose warning was dismissed (A2)
-	reminded  deadline.Instant // the session end whose last-minute warning has been shown
+	leaving   bool             // the user chose to sign out
+	gap       bool             // the page did not run for a while, and the verifier has not answered since
+	dismissed deadline.Instant // the session end whose warning was dismissed (A2); 0: none
+	late      bool             // it was dismissed in its last minute, when it had come back
 
 	over   *warning.Cover // final: nothing but leaving the page changes it
 	leave  string
@@ -92,7 +92,7 @@ func (m *Machine) Wake(at Moment) Orders { return m.orders(at) }
 // Gap says that the page comes back from where it did not run, such as the back/forward cache: it stays covered until the
 // verifier has answered (A13).
 func (m *Machine) Gap(at Moment) Orders {
-	m.gap, m.gapAt = true, at.Now
+	m.gap, m.sentGap = true, false
 	m.dueNow(at)
 	return m.orders(at)
 }
@@ -107,7 +107,7 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 		m.leaving = true
 		m.dueNow(at)
 	case warning.Dismiss:
-		m.dismissed = m.state.SessionEnds()
+		m.dismissed, m.late = m.state.SessionEnds(), warning.InLastMinute(m.state, m.verifierNow(at.Now))
 	case warning.Retry:
 		m.dueNow(at)
 	case warning.SignInAgain:
@@ -140,7 +140,7 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 		// The end is here by this page's estimate and was not yet by the verifier's clock: ask again when it is there too.
 		m.wait = max(ends-reply.Now, 1)
 	}
-	if m.gap = m.gap && m.gapAt.Since(m.sentAt) > 0; m.gap || m.staying || m.leaving {
+	if m.gap = m.gap && !m.sentGap; m.gap || m.staying || m.leaving {
 		m.dueNow(at) // it happened while this answer was under way
 	}
 	if reply.Phase == wire.Ended {
@@ -267,7 +267,7 @@ func stateOf(reply wire.Reply) deadline.State {
 			AnyActivityStays:  reply.Settings.AnyActivityStays,
 		},
 		Began: reply.Began, Active: reply.Active,
-		SessionFloor: reply.SessionFloor, InactivityFloor: reply.InactivityFloor,
+		SessionFloor: reply.SessionFloor, InactivityFloor: reply.InactivityFloor, CheckBy: reply.CheckBy,
 		EndedAt: reply.EndedAt, Reason: reply.Reason,
 	}
 }

@@ -80,6 +80,7 @@ func (v *verifier) answer(r agent.Request, now int64) (wire.Reply, error) {
 	s := v.state
 	return wire.Reply{
 		Now: now, Phase: s.Phase(now), Warning: s.Warning(now), Reason: s.Reason, EndedAt: s.EndedAt, Began: s.Began, Active: s.Active,
+		SessionFloor: s.SessionFloor, InactivityFloor: s.InactivityFloor, CheckBy: s.CheckBy, SessionEnds: s.SessionEnds(), InactivityEnds: s.InactivityEnds(),
 		Settings: wire.Settings{SessionTimeout: s.Settings.SessionTimeout.Milliseconds(), SessionWarning: s.Settings.SessionWarning.Milliseconds(),
 			InactivityTimeout: s.Settings.InactivityTimeout.Milliseconds(), InactivityWarning: s.Settings.InactivityWarning.Milliseconds(),
 			AnyActivityStays: s.Settings.AnyActivityStays},

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"math"
 	"time"
 
 	"github.com/curfew-project/curfew/agent/activity"
@@ -10,7 +11,10 @@ import (
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
-func length(millis int64) time.Duration { return time.Duration(millis) * time.Millisecond }
+// length is a count of milliseconds as a time.Duration, which holds less: at most 292 years.
+func length(millis int64) time.Duration {
+	return time.Duration(min(millis, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
 
 // orders decides everything anew from the state and the moment, so that a late, lost or doubled wake changes nothing. Only going
 // elsewhere is said once: a page that stays all the same, because the person refused to leave or came back, stays guarded.
@@ -33,7 +37,9 @@ func (m *Machine) decide(at Moment) Orders {
 	local := m.judge(at, now)
 	var out Orders
 	ends, reason := m.state.Ends()
-	out.Ends = max(ends-now, 1)
+	if ends != deadline.Never {
+		out.Ends = max(ends-now, 1)
+	}
 
 	switch {
 	case m.leaving:
@@ -114,10 +120,9 @@ func (m *Machine) view(local deadline.State, now deadline.Instant) *warning.View
 		view := warning.Inactivity(local, now, in)
 		return &view
 	case wire.WarnSession:
-		if warning.InLastMinute(local, now) && m.reminded != local.SessionEnds() {
-			m.reminded, m.dismissed = local.SessionEnds(), 0
-		}
-		if m.dismissed == local.SessionEnds() {
+		lastMinute := warning.InLastMinute(local, now)
+		m.late = m.late && lastMinute // a clock that was set may have made it seem so
+		if m.dismissed == local.SessionEnds() && m.late == lastMinute {
 			return nil
 		}
 		view := warning.Session(local, now, in)
@@ -136,7 +141,7 @@ func (m *Machine) request(at Moment) *Request {
 	if m.sending || at.Now.Since(m.waitFrom) < m.wait {
 		return nil
 	}
-	m.sending, m.sentAt, m.sentStay = true, at.Now, m.staying
+	m.sending, m.sentAt, m.sentStay, m.sentGap = true, at.Now, m.staying, m.gap
 	m.seq++
 	beat := proof.Heartbeat{SID: m.sid, Seq: m.seq, Idle: m.idle(at.Now), Age: at.Now.Since(m.nonceAt), Stay: m.staying}
 	if m.staying {
@@ -165,7 +170,7 @@ func (m *Machine) wakeIn(at Moment, local deadline.State, now deadline.Instant, 
 			wake = min(wake, next-now)
 		}
 	}
-	if ends := local.SessionEnds(); m.dismissed == ends && ends-now > warning.LastMinute {
+	if ends := local.SessionEnds(); ends != 0 && m.dismissed == ends && ends-now > warning.LastMinute {
 		wake = min(wake, ends-now-warning.LastMinute)
 	}
 	if warns := local.InactivityWarns(); warns-leadTime > now {

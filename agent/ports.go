@@ -20,7 +20,7 @@ type Page interface {
 	// LastActivity is when the last human activity was, or the zero Stamp if there was none. It must be cheap.
 	LastActivity() activity.Stamp
 	// Expect tells the page when the agent next means to wake, in milliseconds from now, and when the session's first
-	// deadline is as the verifier knows it (0: not known). A page that sees human activity later than either by its
+	// deadline is as the verifier knows it (0: not known, or there is none). A page that sees human activity later than either by its
 	// wall clock must wake the agent at once, and must be covered first when it is past the deadline (A13).
 	Expect(wake, ends int64)
 	// Leave goes to another address.
@@ -63,7 +63,7 @@ type Verifier interface {
 	URL(endpoint string) string
 	Heartbeat(ctx context.Context, token string) (wire.Reply, error)
 	SignOut(ctx context.Context, token string) (wire.Redirect, error)
-	SignIn(ctx context.Context, token, returnTo string) (wire.Redirect, error)
+	SignIn(ctx context.Context, token string, with wire.SignIn) (wire.Redirect, error)
 }
 
 // Refused is the verifier's typed refusal as an error.

@@ -88,7 +88,7 @@ func run(ctx context.Context, ports Ports, task errand) error {
 		if orders.Send != nil {
 			go func(request Request) { answers <- send(ctx, ports, request) }(*orders.Send)
 		}
-		timer.Reset(time.Duration(orders.Wake) * time.Millisecond)
+		timer.Reset(length(orders.Wake))
 
 		select {
 		case <-ctx.Done():

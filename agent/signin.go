@@ -12,13 +12,13 @@ import (
 // SignIn makes a new key, proves it to the verifier and goes on to the identity provider (B3). While the verifier or the provider
 // cannot be reached it says so and lets the person try again. It returns nil when it ordered the page to leave, and otherwise
 // what the caller must cover the page for.
-func SignIn(ctx context.Context, ports Ports, nonce, returnTo string) error {
+func SignIn(ctx context.Context, ports Ports, nonce string, with wire.SignIn) error {
 	key, err := ports.Keys.Make(ctx)
 	if err != nil {
 		return err
 	}
 	for {
-		to, err := proveKey(ctx, ports, key, nonce, returnTo)
+		to, err := proveKey(ctx, ports, key, nonce, with)
 		if err == nil {
 			ports.Page.Leave(to.Location)
 			return nil
@@ -38,7 +38,7 @@ func SignIn(ctx context.Context, ports Ports, nonce, returnTo string) error {
 }
 
 // proveKey sends the proof of a key, with another nonce as often as the verifier asks for one.
-func proveKey(ctx context.Context, ports Ports, key proof.Key, nonce, returnTo string) (wire.Redirect, error) {
+func proveKey(ctx context.Context, ports Ports, key proof.Key, nonce string, with wire.SignIn) (wire.Redirect, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	for tries := 0; ; tries++ {
@@ -46,7 +46,7 @@ func proveKey(ctx context.Context, ports Ports, key proof.Key, nonce, returnTo s
 		if err != nil {
 			return wire.Redirect{}, err
 		}
-		to, err := ports.Verifier.SignIn(ctx, token, returnTo)
+		to, err := ports.Verifier.SignIn(ctx, token, with)
 		var refused *Refused
 		if tries < maxRetries && errors.As(err, &refused) && refused.Refusal.Error == wire.UseNonce && refused.Nonce != "" {
 			nonce = refused.Nonce

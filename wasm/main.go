@@ -14,6 +14,7 @@ import (
 	"github.com/curfew-project/curfew/agent/browser/page"
 	"github.com/curfew-project/curfew/agent/browser/storage"
 	"github.com/curfew-project/curfew/agent/browser/webcrypto"
+	"github.com/curfew-project/curfew/shared/wire"
 )
 
 func main() {
@@ -44,7 +45,7 @@ func start(ctx context.Context, port *page.Port) error {
 
 	switch port.Mode {
 	case page.SignIn:
-		return agent.SignIn(ctx, ports, port.Nonce, port.ReturnTo)
+		return agent.SignIn(ctx, ports, port.Nonce, wire.SignIn{ReturnTo: port.ReturnTo, Stay: port.Stay})
 	case page.SignOut:
 		return agent.SignOut(ctx, ports)
 	case page.Resume:

@@ -9,6 +9,7 @@ import (
 // texts are the sentences of one language.
 type texts struct {
 	sessionTitle, sessionBody         string
+	uncheckedTitle, uncheckedBody     string
 	inactivityTitle, inactivityBody   string
 	stay, signOut, dismiss            string
 	signInAgain, signIn, retry        string
@@ -27,6 +28,8 @@ type texts struct {
 var english = texts{
 	sessionTitle:      "Your session is about to end",
 	sessionBody:       "You will be signed out when the time is up, even while you are working. Save your work, or sign in again now to start a new session.",
+	uncheckedTitle:    "We cannot confirm your account right now",
+	uncheckedBody:     "Your organisation's sign-in service cannot be reached. We keep trying. Save your work: if there is no answer before the time is up, you will be signed out.",
 	inactivityTitle:   "Are you still there?",
 	inactivityBody:    "You have not been active for a while. To protect your information you will be signed out when the time is up.",
 	stay:              "Stay signed in",
@@ -66,16 +69,31 @@ func (t texts) ended(reason wire.Reason) (string, string) {
 		return title, "You signed out in another window. Sign in to continue."
 	case wire.EndedByAdmin:
 		return title, "An administrator ended your session. Sign in to continue."
+	case wire.EndedByProvider:
+		return title, "You were signed out at your organisation's sign-in service. Sign in to continue."
+	case wire.ProviderRefused:
+		return title, "Your organisation's sign-in service no longer accepts your sign-in. Sign in again. If that does not work, ask your administrator."
+	case wire.PolicyCheckOverdue:
+		return title, "Your organisation's sign-in service could not confirm your account in time. Sign in to continue. If that does not work yet, try again in a few minutes."
+	case wire.UserMismatch:
+		return title, "Somebody else signed in with this browser, so we signed you out to protect your information. Sign in to continue."
+	case wire.KeyMismatch:
+		return title, "We could not be sure that this is still your browser, so we signed you out to protect your information. Sign in to continue."
+	case wire.AgentSilent:
+		return title, "We did not hear from your browser for a while, so we signed you out to protect your information. Sign in to continue."
 	}
 	return title, "Your session was ended. Sign in to continue."
 }
 
 // announcement is what a screen reader says with this much left: the whole minutes above one minute, then 60, 40 and 20
 // seconds. In between it stays the same, so that nothing is said twice.
-func (t texts) announcement(kind wire.Warning, left int64) string {
+func (t texts) announcement(reason wire.Reason, left int64) string {
 	what := "You will be signed out within "
-	if kind == wire.WarnSession {
+	switch reason {
+	case wire.SessionTimeout:
 		what = "Your session ends within "
+	case wire.PolicyCheckOverdue:
+		what = "If your account is not confirmed, you will be signed out within "
 	}
 	switch {
 	case left > 60_000:

@@ -18,7 +18,7 @@ const (
 	Retry       Choice = "retry"
 )
 
-// Button is one button. The first of a view is the primary one and gets the focus.
+// Button is one button; the zero Button is none. The first of a view is the primary one and gets the focus.
 type Button struct {
 	Label  string
 	Choice Choice
@@ -45,7 +45,8 @@ type Inputs struct {
 // LastMinute is how near in milliseconds the end a dismissed session warning comes back (A2).
 const LastMinute = 60_000
 
-// Session returns the session warning (A2) for a state in which it is due.
+// Session returns the warning for an end that activity cannot extend, for a state in which it is due: the session timeout (A2), or
+// the end of the identity provider's silence (A7).
 func Session(s deadline.State, now deadline.Instant, in Inputs) View {
 	left := s.SessionEnds() - now
 	view := View{
@@ -53,9 +54,15 @@ func Session(s deadline.State, now deadline.Instant, in Inputs) View {
 		Title:     english.sessionTitle,
 		Body:      english.sessionBody,
 		Countdown: Clock(left),
-		Announce:  english.announcement(wire.WarnSession, left),
+		Announce:  english.announcement(s.SessionReason(), left),
 		Buttons:   [2]Button{{english.signInAgain, SignInAgain}, {english.dismiss, Dismiss}},
 		Escape:    Dismiss,
+	}
+	if s.SessionReason() == wire.PolicyCheckOverdue {
+		// While the provider cannot be reached nobody can sign in: leaving the page would lose the work on it, and signing out would
+		// lock the person out. What helps is to go back and save it.
+		view.Title, view.Body = english.uncheckedTitle, english.uncheckedBody
+		view.Buttons = [2]Button{{english.dismiss, Dismiss}}
 	}
 	if in.Offline {
 		view.Note = english.offline
@@ -76,7 +83,7 @@ func Inactivity(s deadline.State, now deadline.Instant, in Inputs) View {
 		Title:     english.inactivityTitle,
 		Body:      english.inactivityBody,
 		Countdown: Clock(left),
-		Announce:  english.announcement(wire.WarnInactivity, left),
+		Announce:  english.announcement(wire.Inactivity, left),
 		Buttons:   [2]Button{{english.stay, Stay}, {english.signOut, SignOut}},
 		Escape:    Stay,
 	}

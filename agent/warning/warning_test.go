@@ -23,7 +23,7 @@ func TestClockRoundsUpSoThatZeroIsTheEnd(t *testing.T) {
 
 // The announcement changes each minute above one minute, and then at 60, 40 and 20 seconds, and nowhere else.
 func TestAnnouncementsKeepTheirCadence(t *testing.T) {
-	for _, kind := range []wire.Warning{wire.WarnInactivity, wire.WarnSession} {
+	for _, kind := range []wire.Reason{wire.Inactivity, wire.SessionTimeout, wire.PolicyCheckOverdue} {
 		var changes []int64
 		last := ""
 		for left := int64(180_000); left > 0; left -= 1000 {
@@ -43,14 +43,48 @@ func TestAnnouncementsKeepTheirCadence(t *testing.T) {
 	}
 }
 
+// Every reason has words of its own, and each says what the person can do.
 func TestEveryReasonHasItsWords(t *testing.T) {
+	said := map[string]wire.Reason{}
 	for _, reason := range wire.Reasons() {
 		cover := Ended(reason)
-		if cover.Title == "" || cover.Body == "" || cover.Button.Choice != SignInAgain {
+		if cover.Title == "" || cover.Button.Choice != SignInAgain || !strings.Contains(cover.Body, "Sign in") {
 			t.Errorf("%s: %+v", reason, cover)
 		}
-		if strings.Contains(cover.Title+cover.Body, string(reason)) && strings.Contains(string(reason), "_") {
-			t.Errorf("%s: the technical name is shown", reason)
+		if other, ok := said[cover.Body]; ok {
+			t.Errorf("%s is told in the words of %s: %q", reason, other, cover.Body)
+		}
+		said[cover.Body] = reason
+	}
+	if _, ok := said[Ended("").Body]; ok {
+		t.Error("a reason is told as one that nobody knows")
+	}
+}
+
+// Nothing technical is shown to a person, in any state.
+func TestNothingTechnicalIsShown(t *testing.T) {
+	var texts []string
+	take := func(view View) {
+		texts = append(texts, view.Title, view.Body, view.Announce, view.Note, view.Buttons[0].Label, view.Buttons[1].Label)
+	}
+	s := deadline.Begin(policy.Settings{SessionTimeout: time.Hour, InactivityTimeout: time.Hour}, 0)
+	for _, in := range []Inputs{{}, {Offline: true}, {Deciding: true}} {
+		take(Session(s, 0, in))
+		take(Session(deadline.Step(s, deadline.Unconfirmed{By: 1000}, 0), 0, in))
+		take(Inactivity(s, 0, in))
+	}
+	covers := []Cover{Checking(), Unreachable(), SigningOut(), SignedOutHere(), SigningIn(), SignInUnavailable(), NoSession()}
+	for _, reason := range wire.Reasons() {
+		covers = append(covers, Ended(reason))
+	}
+	for _, cover := range covers {
+		texts = append(texts, cover.Title, cover.Body, cover.Button.Label)
+	}
+	for _, text := range texts {
+		for _, word := range []string{"_", "token", "key", "cookie", "heartbeat", "agent", "server", "verifier", "provider", "policy", "timeout", "browser session", "error", "expired"} {
+			if strings.Contains(strings.ToLower(text), word) {
+				t.Errorf("%q says %q", text, word)
+			}
 		}
 	}
 }
@@ -72,5 +106,30 @@ func TestViews(t *testing.T) {
 	}
 	if Inactivity(s, 13*60_000, Inputs{Deciding: true}).Note == "" {
 		t.Error("a choice on its way is not shown")
+	}
+}
+
+// A7: while the identity provider is silent the warning says so, and offers nothing that needs it: only to go back to the work.
+func TestA7_ViewOfTheProvidersSilence(t *testing.T) {
+	free := deadline.Begin(policy.Settings{SessionWarning: 20 * time.Minute}, 0)
+	view := Session(deadline.Step(free, deadline.Unconfirmed{By: 0}, 0), 90_000, Inputs{})
+	if view.Kind != wire.WarnSession || view.Countdown != "18:30" || view.Escape != Dismiss || view.Note != "" {
+		t.Errorf("view: %+v", view)
+	}
+	if view.Buttons[0].Choice != Dismiss || view.Buttons[1] != (Button{}) {
+		t.Errorf("buttons: %+v", view.Buttons)
+	}
+	for text, part := range map[string]string{view.Title: "confirm", view.Body: "sign-in service", view.Announce: "confirmed"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q says nothing about %q", text, part)
+		}
+	}
+	if Session(deadline.Step(free, deadline.Unconfirmed{By: 0}, 0), 90_000, Inputs{Offline: true}).Note == "" {
+		t.Error("a connection that is gone is not shown")
+	}
+	// The custom timeout is earlier (A8): then signing in again is what helps.
+	custom := deadline.Begin(policy.Settings{SessionTimeout: time.Hour, SessionWarning: 20 * time.Minute}, 0)
+	if view := Session(deadline.Step(custom, deadline.Unconfirmed{By: 4000_000}, 0), 41*60_000, Inputs{}); view.Buttons[0].Choice != SignInAgain {
+		t.Errorf("buttons with the custom timeout first: %+v", view.Buttons)
 	}
 }

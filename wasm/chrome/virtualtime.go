@@ -12,7 +12,15 @@ import (
 // step is how much virtual time passes at once. Whoever moves another clock in step with the page's is never further apart.
 const step = 250 * time.Millisecond
 
-// StopTime makes the tab's clocks and timers stand still until Pass. From then on the tab lives in virtual time.
+// WithoutStreams takes server-sent events from every page that the tab opens from now on. Virtual time waits for a page's requests,
+// and a stream is one that never ends: with one open, no Pass would return.
+func WithoutStreams(t testing.TB, tab context.Context) {
+	t.Helper()
+	BeforeLoad(t, tab, `delete globalThis.EventSource`)
+}
+
+// StopTime makes the tab's clocks and timers stand still until Pass. From then on the tab lives in virtual time. Its pages must
+// have no event streams; see WithoutStreams.
 func StopTime(t testing.TB, tab context.Context) {
 	t.Helper()
 	params := emulation.SetVirtualTimePolicyParams{Policy: emulation.VirtualTimePolicyPause}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/curfew-project/curfew/wasm/chrome"
 )
@@ -37,6 +38,7 @@ func TestD5_UnsoundAnswersAreNone(t *testing.T) {
 		"a negative time":    ok(member("began", "-1")),
 		"a fraction":         ok(member("active", "1.5")),
 		"not a safe integer": ok(member("session_ends", "9007199254740993")),
+		"a silence as text":  ok(member("phase", `"active","check_by":"soon"`)),
 		"infinite":           ok(member("interval", "1e999")),
 		"no interval": ok(func(honest []byte) []byte {
 			return bytes.Replace(honest, []byte(`"interval"`), []byte(`"interva1"`), 1)
@@ -68,6 +70,18 @@ func TestD5_UnsoundAnswersAreNone(t *testing.T) {
 	// The page comes back by itself when the verifier does.
 	s.set(func(s *site) { s.raw = nil })
 	chrome.Until(t, tab, inRoot(`!root.querySelector("dialog")`))
+	// A5: an answer without an end is sound.
+	s.set(func(s *site) { s.settings.SessionTimeout, s.settings.InactivityTimeout = 0, 0 })
+	beats := len(s.allBeats())
+	chrome.Go(t, tab, s.URL)
+	chrome.Until(t, tab, `curfew.state === "armed"`)
+	for began := time.Now(); len(s.allBeats()) == beats && time.Since(began) < 20*time.Second; {
+		time.Sleep(20 * time.Millisecond)
+	}
+	wait(t, tab, "300")
+	if covered := chrome.Eval[bool](t, tab, `!(`+pageIsSeen+`)`); covered || len(s.allBeats()) == beats {
+		t.Errorf("after %d heartbeats of a session without an end the page is covered: %v", len(s.allBeats())-beats, covered)
+	}
 }
 
 // A verifier's answer never runs a script: only web addresses are gone to.

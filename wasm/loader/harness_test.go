@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -42,18 +43,28 @@ type site struct {
 
 	mu       sync.Mutex
 	policy   string
+	cache    string // Cache-Control of every page
 	body     string
 	damage   bool
 	active   int64 // the session's last activity, milliseconds since the epoch
 	began    int64
 	settings wire.Settings
 	interval int64
+	checkBy  int64 // while the identity provider cannot be asked (A7)
 	ended    wire.Reason
 	raw      func(honest []byte) (status int, body []byte) // replaces the answer to a heartbeat
 	goTo     string                                        // replaces the address that a sign-in leads to
 	beats    []beat
 	seq      uint64
 	key      string // the thumbprint of the key that signed in last (RFC 7638)
+	form     url.Values
+	hold     chan struct{} // not nil: heartbeats and sign-outs wait for its closing
+
+	streams      map[chan string]bool // the open event streams
+	opened       int                  // requests for one
+	eventsStatus int                  // what they get instead, 0: a stream
+	eventsLast   time.Duration        // how long the verifier keeps one, 0: for ever
+	quit         chan struct{}
 }
 
 func newSite(t testing.TB) *site {
@@ -63,8 +74,9 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	now := time.Now().UnixMilli()
-	s := &site{t: t, dist: d, policy: strictPolicy, began: now, active: now, interval: 60_000, body: `<main><h1>Records</h1>
+	s := &site{t: t, dist: d, policy: strictPolicy, cache: "no-store", began: now, active: now, interval: 60_000, body: `<main><h1>Records</h1>
 <p id=secret>Blood group: AB negative</p><button id=work>Work</button></main>`}
+	s.streams, s.quit = map[chan string]bool{}, make(chan struct{})
 	s.settings = wire.Settings{SessionTimeout: 24 * 3600_000, SessionWarning: 20 * 60_000, InactivityTimeout: 3600_000, InactivityWarning: 120_000}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.curfew/agent.js", func(w http.ResponseWriter, r *http.Request) { d.ServeLoader(w, r, dist.DefaultPrefix) })
@@ -72,9 +84,15 @@ func newSite(t testing.TB) *site {
 	mux.HandleFunc("POST /.curfew/heartbeat", s.heartbeat)
 	mux.HandleFunc("POST /.curfew/sign-in", s.signIn)
 	mux.HandleFunc("POST /.curfew/sign-out", s.signOut)
+	mux.HandleFunc("GET /.curfew/events", s.events)
 	mux.HandleFunc("GET /.curfew/sign-in", func(w http.ResponseWriter, r *http.Request) {
-		s.page(w, `data-mode="sign-in" data-nonce="first" data-return-to="/back?a=1&amp;b=%C3%A6"`, "")
+		stay := ""
+		if given, ok := r.URL.Query()["stay"]; ok {
+			stay = `data-stay="` + given[0] + `"`
+		}
+		s.page(w, `data-mode="sign-in" data-nonce="first" data-return-to="/back?a=1&amp;b=%C3%A6" `+stay, "")
 	})
+	mux.HandleFunc("GET /.curfew/sign-out", func(w http.ResponseWriter, r *http.Request) { s.page(w, `data-mode="sign-out"`, "") })
 	// Web resources (A10): the same loader by another name. Under late/ it takes its time, so that frames are there first.
 	for _, folder := range []string{"WebResources", "late"} {
 		mux.HandleFunc("GET /"+folder+"/ClientGlobalContext.js.aspx", func(w http.ResponseWriter, r *http.Request) {
@@ -100,16 +118,19 @@ func newSite(t testing.TB) *site {
 		s.page(w, "", body)
 	})
 	s.Server = httptest.NewServer(mux)
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		close(s.quit) // the server waits for the streams
+		s.Close()
+	})
 	return s
 }
 
 func (s *site) page(w http.ResponseWriter, attributes, body string) {
 	s.mu.Lock()
-	policy := s.policy
+	policy, cache := s.policy, s.cache
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Cache-Control", cache)
 	w.Header().Set("Content-Security-Policy", policy)
 	fmt.Fprintf(w, `<!doctype html><html lang=en><meta name=viewport content="width=device-width"><title>Clinic</title>
 <script src="/.curfew/agent.js" async %s></script><body>%s</body></html>`, attributes, body)
@@ -157,6 +178,7 @@ func thumbprint(t testing.TB, token string) string {
 }
 
 func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
+	s.wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b beat
@@ -173,7 +195,10 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	}
 	reply := wire.Reply{
 		Now: now, Phase: wire.Active, Began: s.began, Active: s.active, Settings: s.settings, Seq: b.Seq,
-		Nonce: "fresh", Interval: s.interval, SessionEnds: s.began + s.settings.SessionTimeout,
+		Nonce: "fresh", Interval: s.interval, CheckBy: s.checkBy,
+	}
+	if s.settings.SessionTimeout > 0 {
+		reply.SessionEnds = s.began + s.settings.SessionTimeout
 	}
 	if s.ended != "" {
 		reply.Phase, reply.Reason, reply.EndedAt = wire.Ended, s.ended, now
@@ -204,7 +229,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	to := r.FormValue("return_to")
 	s.mu.Lock()
-	s.key = thumbprint(s.t, r.Header.Get(wire.HeaderProof))
+	s.key, s.form = thumbprint(s.t, r.Header.Get(wire.HeaderProof)), r.Form
 	if s.goTo != "" {
 		to = s.goTo
 	}
@@ -213,7 +238,22 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) signOut(w http.ResponseWriter, r *http.Request) {
+	s.wait()
 	answer(w, http.StatusOK, wire.Redirect{Location: s.URL + "/bye"})
+}
+
+// wait waits as long as answers are held back.
+func (s *site) wait() {
+	s.mu.Lock()
+	hold := s.hold
+	s.mu.Unlock()
+	if hold == nil {
+		return
+	}
+	select {
+	case <-hold:
+	case <-s.quit:
+	}
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
@@ -240,6 +280,11 @@ func (s *site) warnInactivity(left int64) {
 // warnSession makes the session warning due.
 func (s *site) warnSession(left int64) {
 	s.set(func(s *site) { s.began = time.Now().UnixMilli() - s.settings.SessionTimeout + left })
+}
+
+// warnUnchecked makes the warning of the identity provider's silence due, in a session that has no end of its own.
+func (s *site) warnUnchecked(left int64) {
+	s.set(func(s *site) { s.settings.SessionTimeout, s.checkBy = 0, time.Now().UnixMilli()+left })
 }
 
 func (s *site) allBeats() []beat {

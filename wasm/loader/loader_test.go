@@ -31,6 +31,26 @@ func TestArmsUnderTheStrictPolicy(t *testing.T) {
 	}
 }
 
+// A7: whether the person wants to stay signed in goes along with the proof of the key; only "1" is a yes.
+func TestA7_StayIsPosted(t *testing.T) {
+	s := newSite(t)
+	browser := chrome.New(t)
+	for query, want := range map[string]string{"": "", "?stay=1": "1", "?stay=0": "", "?stay=": ""} {
+		tab := chrome.Tab(t, browser)
+		chrome.Go(t, tab, s.URL+"/.curfew/sign-in"+query)
+		chrome.Until(t, tab, `location.pathname === "/back"`)
+		s.mu.Lock()
+		form := s.form
+		s.mu.Unlock()
+		if got := form.Get(wire.FieldStay); got != want || form.Has(wire.FieldStay) != (want != "") {
+			t.Errorf("%q: the form has stay=%q, want %q: %v", query, got, want, form)
+		}
+		if got := form.Get(wire.FieldReturnTo); got != "/back?a=1&b=%C3%A6" {
+			t.Errorf("%q: the form has return_to=%q", query, got)
+		}
+	}
+}
+
 // D5: whatever keeps the agent from running covers the page and says why on the console.
 func TestD5_FailureCoversThePage(t *testing.T) {
 	const withoutWasm = "script-src 'self'; connect-src 'self'"

@@ -44,6 +44,8 @@ func TestLooks(t *testing.T) {
 	states := map[string]func(*site){
 		"inactivity": func(s *site) { s.warnInactivity(95_000) },
 		"session":    func(s *site) { s.warnSession(19 * 60_000) },
+		"unchecked":  func(s *site) { s.warnUnchecked(4*60_000 + 30_000) },
+		"refused":    func(s *site) { s.set(func(s *site) { s.ended = wire.ProviderRefused }) },
 		"cover":      func(s *site) { s.set(func(s *site) { s.ended = wire.SessionTimeout }) },
 	}
 	looks := map[string][]func(testing.TB, context.Context){
@@ -66,7 +68,7 @@ func TestLooks(t *testing.T) {
 		}
 		for state, begin := range states {
 			t.Run(look+" "+state, func(t *testing.T) {
-				s.set(func(s *site) { s.ended = "" })
+				s.set(func(s *site) { s.ended, s.checkBy, s.settings.SessionTimeout = "", 0, 24*3600_000 })
 				s.warnInactivity(s.settings.InactivityTimeout)
 				begin(s)
 				chrome.Go(t, tab, s.URL)

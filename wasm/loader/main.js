@@ -23,7 +23,7 @@ function begin() {
 // read takes the mode and the prefix from the script's own tag. CURFEW_PREFIX stands in for a script that was not loaded from
 // below the prefix, such as ClientGlobalContext.js.aspx (A10), or from this origin.
 function read(script) {
-  const { mode = "guard", nonce = "", returnTo = "/" } = script?.dataset ?? {};
+  const { mode = "guard", nonce = "", returnTo = "/", stay } = script?.dataset ?? {};
   let prefix = CURFEW_PREFIX;
   if (script?.src) {
     const address = new URL(script.src);
@@ -33,7 +33,7 @@ function read(script) {
   }
   // The browser brings the fragment of the page that it wanted along; the server never sees it.
   const back = mode === "guard" || returnTo.includes("#") ? returnTo : returnTo + location.hash;
-  return { mode, nonce, returnTo: back, prefix };
+  return { mode, nonce, returnTo: back, prefix, stay: stay === "1" };
 }
 
 // An element with the id curfew answers to the name as well, but is nobody's own property.

@@ -1,17 +1,18 @@
 // The port: all that the agent gets of the page. Go's main takes it; no script of the page ever sees it.
 import { activity, ended, expect, onLate } from "./activity.js";
 import { cover, covered, uncover } from "./cover.js";
+import { follow } from "./events.js";
 import { fail, isFailed } from "./failure.js";
-import { setState } from "./state.js";
+import { setState, state } from "./state.js";
 import { dismiss, present } from "./stage.js";
 
 const patience = 20_000; // a woken agent answers within the same event; after this long it is stuck
 
-export function createPort({ mode, prefix, nonce, returnTo }) {
+export function createPort({ mode, prefix, nonce, returnTo, stay }) {
   let asked = 0; // when the agent was woken without having answered since
 
   const port = {
-    mode, prefix, nonce, returnTo, activity,
+    mode, prefix, nonce, returnTo, stay, activity,
     wake: null, // set by the agent, like gap
     gap: null,
     armed() {
@@ -26,7 +27,11 @@ export function createPort({ mode, prefix, nonce, returnTo }) {
     present(dialog, escape) { present(dialog, escape); },
     dismiss,
     cover(...args) { if (!isFailed()) cover(...args); },
-    uncover() { if (!isFailed()) uncover(); },
+    uncover() {
+      if (isFailed()) return;
+      if (state() === "ended") setState("armed"); // it only seemed so: a clock was set while the verifier did not answer
+      uncover();
+    },
     fail,
   };
 
@@ -48,6 +53,8 @@ export function createPort({ mode, prefix, nonce, returnTo }) {
   document.addEventListener("resume", seen);
   addEventListener("focus", seen);
   // Out of the back/forward cache: somebody may have signed out meanwhile, so nothing is shown before the verifier has answered.
-  addEventListener("pageshow", (event) => event.persisted && port.gap && look(true, port.gap));
+  const gap = () => port.gap && look(true, port.gap);
+  addEventListener("pageshow", (event) => event.persisted && gap());
+  if (mode === "guard") follow(prefix, gap);
   return port;
 }

@@ -58,6 +58,7 @@ func newReal(t *testing.T, browser context.Context, s script) *real {
 	t.Cleanup(server.Close)
 
 	r.tab = chrome.Tab(t, browser)
+	chrome.WithoutStreams(t, r.tab)
 	console := chrome.Listen(t, r.tab)
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -21,5 +21,6 @@
 // human activity (activity.go, after activity.js), when the agent is woken and when the page is covered at once (loader.go, after
 // port.js), what is on top of the page (stage.go, after stage.js and cover.js) and failure (loader.go, after failure.js). It
 // is kept to what decides; what only makes the real one robust against the page (observers, style sheets, frames, downloads)
-// is not here, and is tested in real browsers. The scripts in wasm/sim run through both and compare what is seen.
+// is not here, and is tested in real browsers. Nor are server-sent events (events.js): they are hints that come sooner than a
+// heartbeat, and a page must be right without any. The scripts in wasm/sim run through both and compare what is seen.
 package simbrowser

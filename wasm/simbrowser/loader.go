@@ -48,6 +48,7 @@ func (l *loader) port(prefix string, script map[string]string) *host.Object {
 		Define("prefix", host.String(prefix)).
 		Define("nonce", host.String(script["data-nonce"])).
 		Define("returnTo", or(script["data-return-to"], "/")).
+		Define("stay", host.Bool(script["data-stay"] == "1")).
 		Define("activity", l.activity.object).
 		Define("wake", host.Null).
 		Define("gap", host.Null)
@@ -97,9 +98,13 @@ func (l *loader) port(prefix string, script map[string]string) *host.Object {
 		return nil
 	})
 	method("uncover", func(host.Call) error {
-		if !l.failed {
-			l.stage.uncover()
+		if l.failed {
+			return nil
 		}
+		if l.state == "ended" {
+			l.state = "armed"
+		}
+		l.stage.uncover()
 		return nil
 	})
 	method("fail", func(c host.Call) error {

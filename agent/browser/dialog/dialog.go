@@ -113,14 +113,14 @@ func (d *Dialog) show(view warning.View) error {
 	if err := d.draw(view); err != nil {
 		return err
 	}
-	again := d.showing && view.Kind != d.view.Kind
+	again := d.showing && view.Buttons != d.view.Buttons
 	first := !d.showing
 	d.view, d.showing = view, true
 	switch {
 	case first:
 		return d.port.Present(d.box.dialog.Value, d.escape)
 	case again:
-		// Another warning with other choices: whoever is about to press a button must notice.
+		// Another warning with other choices: whoever is about to press a button must notice, and one that had the focus may be gone.
 		return d.box.buttons[0].Focus()
 	}
 	return nil
@@ -147,6 +147,13 @@ func (d *Dialog) draw(view warning.View) error {
 		}
 		if err := text.of.SetText(text.now); err != nil {
 			return err
+		}
+	}
+	for i, button := range view.Buttons {
+		if none := button.Label == ""; none != (last.Buttons[i].Label == "") {
+			if err := b.buttons[i].SetHidden(none); err != nil {
+				return err
+			}
 		}
 	}
 	if view.Kind != last.Kind {
@@ -195,6 +202,9 @@ func (d *Dialog) build() error {
 				d.choose(d.view.Buttons[i].Choice)
 			}
 		}); err != nil {
+			return err
+		}
+		if err := b.buttons[i].SetHidden(true); err != nil { // as in the zero View
 			return err
 		}
 	}

@@ -74,9 +74,9 @@ func (v *Verifier) SignOut(ctx context.Context, token string) (wire.Redirect, er
 	return readRedirect(answer)
 }
 
-// SignIn posts the proof of a new key and the address to come back to.
-func (v *Verifier) SignIn(ctx context.Context, token, returnTo string) (wire.Redirect, error) {
-	encoded, err := v.encode.Invoke(returnTo)
+// SignIn posts the proof of a new key, and what the person wants.
+func (v *Verifier) SignIn(ctx context.Context, token string, with wire.SignIn) (wire.Redirect, error) {
+	encoded, err := v.encode.Invoke(with.ReturnTo)
 	if err != nil {
 		return wire.Redirect{}, err
 	}
@@ -84,7 +84,11 @@ func (v *Verifier) SignIn(ctx context.Context, token, returnTo string) (wire.Red
 	if err != nil {
 		return wire.Redirect{}, err
 	}
-	answer, err := v.post(ctx, agent.EndpointSignIn, token, "return_to="+value)
+	form := wire.FieldReturnTo + "=" + value
+	if with.Stay {
+		form += "&" + wire.FieldStay + "=1"
+	}
+	answer, err := v.post(ctx, agent.EndpointSignIn, token, form)
 	if err != nil {
 		return wire.Redirect{}, err
 	}

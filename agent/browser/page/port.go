@@ -38,6 +38,7 @@ type Port struct {
 	Prefix   string // of Curfew's addresses on this origin, such as /.curfew/
 	Nonce    string // SignIn: for the first proof
 	ReturnTo string // SignIn and Resume: where the person wanted to go
+	Stay     bool   // SignIn: the person wants to stay signed in
 	Wakes    chan struct{}
 	Gaps     chan struct{}
 
@@ -73,6 +74,9 @@ func Take() (*Port, error) {
 		if *text.to, err = jsvalue.Text(p.port, text.name, maxText); err != nil {
 			return nil, err
 		}
+	}
+	if p.Stay, err = jsvalue.Bool(p.port, "stay"); err != nil {
+		return nil, err
 	}
 	for _, object := range [...]struct {
 		from safejs.Value
