@@ -151,7 +151,7 @@ func TestKeysThatAreBroken(t *testing.T) {
 		},
 		"a key for another algorithm":  func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 200, map[string]any{"keys": []any{other}}) },
 		"too large":                    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxAnswer+1)) },
-		"redirected out of the answer": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/keys", 302) },
+		"redirected out of the answer": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/keys", http.StatusFound) },
 	} {
 		s := newScripted(t)
 		s.onKeys(handler)

@@ -331,7 +331,7 @@ func TestA7_DiscoveryDocument(t *testing.T) {
 			s.onDocument(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
 		}},
 		{"endless redirects", CauseDiscovery, func(s *scripted) {
-			s.onDocument(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, 302) })
+			s.onDocument(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) })
 		}},
 		{"500", CauseServerError, func(s *scripted) {
 			s.onDocument(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
@@ -392,7 +392,7 @@ func TestSecureIssuerHasSecureEndpoints(t *testing.T) {
 				answerJSON(w, 200, document)
 				return
 			}
-			http.Redirect(w, r, target+r.URL.Path+"?moved", 302)
+			http.Redirect(w, r, target+r.URL.Path+"?moved", http.StatusFound)
 		})
 		p = New(Config{Issuer: server.URL, ClientID: "curfew"}, server.Client(), s.clock.now, nil)
 		if _, err = p.AuthURL(t.Context(), request1); (err == nil) != ok {
