@@ -28,6 +28,7 @@ const (
 type check struct {
 	*queue
 	engine *engine.Engine
+	id     session.ID
 	of     *target
 	env    settings.Environment
 	claim  engine.Claim
@@ -38,11 +39,11 @@ func (q *queue) carryOut(ctx context.Context, e *engine.Engine, of turn) {
 	ctx, cancel := context.WithTimeout(ctx, wholeCheck)
 	defer cancel()
 	q.mu.Lock()
-	c := check{queue: q, engine: e, of: of.of, env: of.of.env}
+	c := check{queue: q, engine: e, id: of.id, of: of.of, env: of.of.env}
 	q.mu.Unlock()
 	outcome, err := c.run(ctx, of)
 	if err != nil {
-		q.log.Error("policy_check_not_stored", "environment", c.env.ID, "session", of.id.String(), "error", err)
+		c.loud("policy_check_not_stored", "error", err)
 		outcome = StoreFailed
 	}
 	q.count(c.env.ID, outcome)
@@ -51,7 +52,7 @@ func (q *queue) carryOut(ctx context.Context, e *engine.Engine, of turn) {
 
 // run returns an error only of the store.
 func (c *check) run(ctx context.Context, of turn) (Outcome, error) {
-	claim, ok, err := c.engine.ClaimCheck(ctx, c.env, of.id)
+	claim, ok, err := c.engine.ClaimCheck(ctx, c.env, c.id)
 	if err != nil || !ok {
 		return NotDue, err
 	}
@@ -146,6 +147,6 @@ func (c *check) loud(event string, attrs ...any) {
 	}
 	c.mu.Unlock()
 	if !silent {
-		c.log.Error(event, append([]any{"environment", c.env.ID, "issuer", c.issuer, "session", c.claim.Session.ID.String()}, attrs...)...)
+		c.log.Error(event, append([]any{"environment", c.env.ID, "issuer", c.issuer, "session", c.id.String()}, attrs...)...)
 	}
 }
