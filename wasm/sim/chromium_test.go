@@ -52,7 +52,7 @@ func newReal(t *testing.T, browser context.Context, s script) *real {
 	r := &real{TB: t, x: 100}
 	server := httptest.NewUnstartedServer(nil)
 	origin := "http://" + strings.Replace(server.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-	site := newSite(t, origin, s.settings, r.now, 1)
+	site := newSite(t, origin, s.settings, r.now, 1, nil)
 	server.Config.Handler = r.behind(site.mux)
 	server.Start()
 	t.Cleanup(server.Close)

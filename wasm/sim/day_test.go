@@ -53,10 +53,10 @@ func TestA1_P2_ADayAtWork(t *testing.T) {
 		}
 	}
 	p.pass(time.Second)
-	p.sees(session)
+	p.sees(sessionEnd)
 	p.click("Dismiss")
 	p.works(ends.Sub(p.world.Now()) - time.Second)
-	p.sees(session) // the last minute
+	p.sees(sessionEnd) // the last minute
 	p.pass(time.Second)
 	p.refused(string(wire.SessionTimeout))
 	p.pass(time.Second)

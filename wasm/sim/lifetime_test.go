@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/audit"
@@ -152,7 +153,7 @@ func TestA1_A2_SessionWarningDismissedComesBackAndEnds(t *testing.T) {
 		p.works(left() - 20*time.Minute - time.Second)
 		p.sees(thePage)
 		p.works(2 * time.Second)
-		p.sees(session)
+		p.sees(sessionEnd)
 		if got, want := p.tab.Buttons(), []string{"Sign in again now", "Dismiss"}; !slices.Equal(got, want) {
 			t.Fatalf("buttons %q, want %q", got, want)
 		}
@@ -161,7 +162,7 @@ func TestA1_A2_SessionWarningDismissedComesBackAndEnds(t *testing.T) {
 		p.works(left() - time.Minute - time.Second)
 		p.sees(thePage)
 		p.works(2 * time.Second)
-		p.sees(session)
+		p.sees(sessionEnd)
 		p.click("Dismiss")
 		p.works(left() - time.Second)
 		p.sees(thePage)
@@ -184,7 +185,7 @@ func TestA2_SignInAgainNow(t *testing.T) {
 	s := newScene(t, only(), hour)
 	p := s.signIn("laptop", 0, lan)
 	p.works(45 * time.Minute)
-	p.sees(session)
+	p.sees(sessionEnd)
 	p.click("Sign in again now")
 	s.pass(5 * time.Second)
 	p.sees(thePage)
@@ -328,9 +329,11 @@ func (p *person) deadline() time.Time {
 	if !ok {
 		p.Fatal("no reply yet")
 	}
-	ends := reply.SessionEnds
-	if reply.InactivityEnds != 0 {
-		ends = min(ends, reply.InactivityEnds)
+	ends := deadline.Never
+	for _, at := range [...]int64{reply.SessionEnds, reply.InactivityEnds} {
+		if at != 0 {
+			ends = min(ends, at)
+		}
 	}
 	return time.UnixMilli(ends)
 }

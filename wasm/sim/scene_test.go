@@ -30,7 +30,7 @@ var morning = time.Date(2027, time.March, 1, 8, 0, 0, 0, time.UTC)
 const (
 	thePage    = "page"
 	inactivity = "warning: inactivity"
-	session    = "warning: session"
+	sessionEnd = "warning: session"
 	signedOut  = "cover: You have been signed out"
 )
 
@@ -83,8 +83,14 @@ func newScene(t testing.TB, seed uint64, times policy.Settings) *scene {
 	return newSceneOf(t, seed, times)
 }
 
-// newSceneOf takes any times: an operator may have lowered the limits.
+// newSceneOf takes any times: an operator may have lowered the limits. Its provider cannot be asked (A6).
 func newSceneOf(t testing.TB, seed uint64, times policy.Settings) *scene {
+	t.Helper()
+	return newSceneWith(t, seed, times, nil)
+}
+
+// newSceneWith has a provider that answers policy checks.
+func newSceneWith(t testing.TB, seed uint64, times policy.Settings, provider *provider) *scene {
 	t.Helper()
 	agent, err := module()
 	if err != nil {
@@ -92,7 +98,7 @@ func newSceneOf(t testing.TB, seed uint64, times policy.Settings) *scene {
 	}
 	s := &scene{TB: t, seed: seed, dice: rand.New(rand.NewPCG(seed, 0))}
 	s.world = simbrowser.NewWorld(context.Background(), agent, seed, morning)
-	s.site = newSite(t, origin, times, s.world.Now, seed)
+	s.site = newSite(t, origin, times, s.world.Now, seed, provider)
 	s.world.Serve(origin, s.site.mux)
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/keyring"
 	"github.com/curfew-project/curfew/verifier/pages"
+	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
 	"github.com/curfew-project/curfew/wasm/dist"
@@ -27,23 +29,29 @@ import (
 const prefix = "/.curfew/"
 
 // site is an application behind the real verifier with its real store. Only the identity provider is missing: whoever proves a
-// key is signed in at once, as one user.
+// key is signed in at once, as one user, and a provider answers policy checks as its script says.
 type site struct {
-	env    settings.Environment
-	engine *engine.Engine
-	where  *api.Site
-	api    *api.API
-	dist   *dist.Dist
-	now    func() time.Time
-	mux    *http.ServeMux
+	provider *provider // nil: nobody can be asked, so sessions are bypassed (A6)
+	env      settings.Environment
+	engine   *engine.Engine
+	where    *api.Site
+	api      *api.API
+	dist     *dist.Dist
+	now      func() time.Time
+	mux      *http.ServeMux
+
+	attempts int
 
 	mu    sync.Mutex
 	audit []audit.Event
 }
 
+// checks are the numbers of mission rows A5 to A7.
+var checks = settings.PolicyCheck{Interval: time.Hour, Budget: 8 * time.Hour, Cap: policy.Cap}
+
 var built = sync.OnceValues(dist.Load)
 
-func newSite(t testing.TB, origin string, times policy.Settings, now func() time.Time, seed uint64) *site {
+func newSite(t testing.TB, origin string, times policy.Settings, now func() time.Time, seed uint64, provider *provider) *site {
 	t.Helper()
 	d, err := built()
 	if err != nil {
@@ -67,10 +75,17 @@ func newSite(t testing.TB, origin string, times policy.Settings, now func() time
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{env: settings.Environment{ID: "records", Origin: origin, Settings: times}, dist: d, now: now, mux: http.NewServeMux()}
-	s.engine, err = engine.New(engine.Config{Store: store, Ring: ring, Now: now, Random: random, Renewal: policy.MaxCookieRenewal, Record: s.record})
+	s := &site{provider: provider, env: settings.Environment{ID: "records", Origin: origin, Settings: times, Check: checks}, dist: d, now: now, mux: http.NewServeMux()}
+	config := engine.Config{Store: store, Ring: ring, Now: now, Random: random, Renewal: policy.MaxCookieRenewal, Record: s.record}
+	if provider != nil {
+		config.Checks = provider
+	}
+	s.engine, err = engine.New(config)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if provider != nil {
+		provider.engine, provider.now = s.engine, now
 	}
 	where := api.NewSite(prefix, []settings.Environment{s.env}, s.engine.RecordRefusal)
 	s.where, s.api = where, api.New(s.engine, where)
@@ -114,21 +129,21 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 		api.WriteRefusal(w, wire.Refusal{Error: wire.BadReturnTo})
 		return
 	}
-	p := pages.Page{Prefix: prefix, Title: "One moment", Mode: r.PathValue("mode"), ReturnTo: back}
-	switch p.Mode {
+	agent := pages.Agent{Mode: r.PathValue("mode"), ReturnTo: back}
+	switch agent.Mode {
 	case "sign-in":
-		p.Nonce = s.engine.SignInNonce(s.env)
+		agent.Nonce, agent.Stay = s.engine.SignInNonce(s.env), s.provider != nil && s.provider.stay
 	case "resume", "sign-out":
 	default:
 		http.NotFound(w, r)
 		return
 	}
-	pages.Write(w, http.StatusOK, p)
+	pages.Write(w, http.StatusOK, pages.Page{Prefix: prefix, Title: "One moment", Agent: &agent})
 }
 
 // user signs in with credentials at the time of the sign-in.
-func (s *site) user() engine.Identity {
-	return engine.Identity{Issuer: "https://id.example", Subject: "alice", Name: "Alice", AuthTime: s.now().Unix()}
+func (s *site) user() session.Identity {
+	return session.Identity{Issuer: "https://id.example", Subject: "alice", Name: "Alice", AuthTime: s.now().Unix()}
 }
 
 func (s *site) signIn(w http.ResponseWriter, r *http.Request, env settings.Environment) {
@@ -142,7 +157,15 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request, env settings.Envir
 		api.WriteRefusal(w, wire.Refusal{Error: wire.BadReturnTo})
 		return
 	}
-	_, cookie, err := s.engine.Begin(r.Context(), env, s.user(), key, api.ReadSessionCookie(r, env))
+	s.attempts++
+	in := engine.SignIn{
+		Who: s.user(), Key: key, Replaced: api.ReadSessionCookie(r, env), Stay: r.FormValue(wire.FieldStay) == "1",
+		Attempt: session.NewKey("attempt", strconv.Itoa(s.attempts)), Until: s.now().Add(time.Hour).UnixMilli(),
+	}
+	if s.provider != nil {
+		in.RefreshToken = "refresh"
+	}
+	_, cookie, err := s.engine.Begin(r.Context(), env, in)
 	if err != nil {
 		api.WriteRefusal(w, wire.Refusal{Error: wire.SignInFailed, Message: err.Error()})
 		return
@@ -152,7 +175,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request, env settings.Envir
 }
 
 func (s *site) signOut(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	if _, err := s.engine.SignOut(r.Context(), env, s.api.Proved(r, env, "sign-out")); err != nil {
+	if _, err := s.engine.SignOut(r.Context(), env, s.api.Proved(r, env, "sign-out"), false); err != nil {
 		api.WriteRefusal(w, api.AsRefusal(err))
 		return
 	}
