@@ -176,7 +176,7 @@ func (e *Engine) newSession(env settings.Environment, in SignIn, user session.Us
 		check.Next = e.nextCheck(env, now)
 	}
 	s := session.Session{
-		ID: id, User: user, Name: clip(in.Who.Name, session.MaxName), Key: in.Key, AuthTime: in.Who.AuthTime,
+		ID: id, User: user, Name: in.Who.Name, Key: in.Key, AuthTime: in.Who.AuthTime,
 		Provider: in.Who.Provider, Check: check, State: deadline.Begin(env.For(check.Bypassed), now),
 	}
 	sealed, err := e.seal(s, secrets{IDToken: in.Who.IDToken, RefreshToken: in.RefreshToken})
@@ -194,17 +194,6 @@ func bypassDetail(env settings.Environment, in SignIn) string {
 		return "bypassed: the provider gave no refresh token"
 	}
 	return ""
-}
-
-// clip cuts text to a number of bytes without cutting a character.
-func clip(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	for most > 0 && text[most]&0xC0 == 0x80 {
-		most--
-	}
-	return text[:most]
 }
 
 // sameKey compares in constant time.
