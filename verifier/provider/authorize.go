@@ -41,9 +41,7 @@ func (p *Provider) AuthURL(ctx context.Context, in AuthRequest) (string, error) 
 	if prompt != "" {
 		options = append(options, oauth2.SetAuthURLParam("prompt", prompt))
 	}
-	oauth := doc.oauth
-	oauth.RedirectURL = in.RedirectURL
-	return oauth.AuthCodeURL(in.State, options...), nil
+	return doc.client(in.RedirectURL).AuthCodeURL(in.State, options...), nil
 }
 
 func join(first, second string) string {

@@ -34,6 +34,11 @@ func TestAuthURL(t *testing.T) {
 	if got := query(t, address); got.Encode() != expected.Encode() {
 		t.Errorf("query is %v", got)
 	}
+	s.set("authorization_endpoint", s.URL+"/authorize?policy=clinic")
+	address, err = s.provider(nil).AuthURL(t.Context(), request1)
+	if expected.Set("policy", "clinic"); err != nil || query(t, address).Encode() != expected.Encode() {
+		t.Errorf("%s, %v", address, err)
+	}
 	for _, spoil := range []func(*AuthRequest){
 		func(r *AuthRequest) { r.State = "" }, func(r *AuthRequest) { r.Nonce = "" }, func(r *AuthRequest) { r.Verifier = "" }, func(r *AuthRequest) { r.RedirectURL = "" },
 	} {

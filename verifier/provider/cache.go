@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -17,12 +18,16 @@ type cache[T any] struct {
 
 	mu     sync.Mutex
 	value  *T
-	at     time.Time // when value was read
-	fault  error     // why the last attempt failed; nil when it did not
-	failed time.Time // when it did
+	at     time.Time     // when value was read
+	fault  error         // why the last attempt failed; nil when it did not
+	failed time.Time     // when it did
+	rest   time.Duration // how long to leave the provider alone after that
 	asked  [askers]time.Time
 	call   *call[T]
 }
+
+// maxRest bounds how long a provider is left alone because it asked for that: people wait to sign in.
+const maxRest = time.Minute
 
 // asker tells apart who may have something read again, so that none uses up another's attempts.
 type asker int
@@ -43,7 +48,7 @@ type call[T any] struct {
 // the first reading; after a failed one it gives that one's error until the pause is over.
 func (c *cache[T]) get(ctx context.Context) (*T, error) {
 	c.mu.Lock()
-	resting := c.fault != nil && within(c.now(), c.failed, c.pause)
+	resting := c.fault != nil && within(c.now(), c.failed, c.rest)
 	if c.value != nil {
 		defer c.mu.Unlock()
 		if c.call == nil && !resting && !within(c.now(), c.at, lifetime) {
@@ -107,7 +112,10 @@ func (c *cache[T]) start(ctx context.Context, idle bool) {
 		if err == nil {
 			c.value, c.at = value, c.now()
 		} else {
-			c.failed = c.now()
+			c.failed, c.rest = c.now(), c.pause
+			if f := (*Fault)(nil); errors.As(err, &f) {
+				c.rest = min(max(c.pause, f.RetryAfter), maxRest)
+			}
 		}
 		c.fault, c.call = err, nil
 		c.mu.Unlock()

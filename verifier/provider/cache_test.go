@@ -234,6 +234,25 @@ func TestA7_DiscoveredWhenItIsBack(t *testing.T) {
 	}
 }
 
+// A provider that asks to be left alone is, for a while.
+func TestA7_RetryAfterIsHonoured(t *testing.T) {
+	for after, rest := range map[string]time.Duration{"": documentPause, "2": documentPause, "30": 30 * time.Second, "3600": maxRest} {
+		s := newScripted(t)
+		s.onDocument(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", after); w.WriteHeader(503) })
+		p := s.provider(nil)
+		_, err := p.AuthURL(t.Context(), request1)
+		want(t, err, Unreachable, CauseServerError)
+		s.onDocument(nil)
+		s.clock.pass(rest - time.Millisecond)
+		_, err = p.AuthURL(t.Context(), request1)
+		want(t, err, Unreachable, CauseServerError)
+		s.clock.pass(time.Millisecond)
+		if _, err = p.AuthURL(t.Context(), request1); err != nil {
+			t.Errorf("%q: not asked again after %s: %v", after, rest, err)
+		}
+	}
+}
+
 // settle waits until a reading that nobody waits for has ended.
 func settle[T any](c *cache[T]) {
 	c.mu.Lock()
@@ -360,4 +379,39 @@ func TestReadingIsBounded(t *testing.T) {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 	})
+}
+
+// Keys that somebody else had read meanwhile are taken without asking again.
+func TestKeysOfOthersAreTaken(t *testing.T) {
+	c := &cache[int]{now: newClock().now, value: new(int)}
+	if value, ok, err := c.other(t.Context(), new(int), unsolicited); value != c.value || !ok || err != nil {
+		t.Errorf("%v, %t, %v", value, ok, err)
+	}
+}
+
+// Everything may be used at the same time (run with -race).
+func TestConcurrentUse(t *testing.T) {
+	s := newScripted(t)
+	s.answer(s.idToken(nil), "rotated")
+	p := New(s.config(), s.Client(), s.clock.now, func(State) {})
+	in, handed, logout := s.refresh(), s.idToken(func(c map[string]any) { c["aud"] = "app" }), s.logoutToken(nil)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			ctx := context.Background()
+			for range 5 {
+				_, err1 := p.Redeem(ctx, code1)
+				_, err2 := p.Refresh(ctx, in, func(string) error { return nil })
+				_, err3 := p.AuthURL(ctx, request1)
+				_, err4 := p.HandedIn(ctx, handed, "nonce-1")
+				_, err5 := p.LogoutToken(ctx, logout)
+				_, _, err6 := p.EndSession(ctx, EndSession{})
+				if err := errors.Join(err1, err2, err3, err4, err5, err6, p.Ready(ctx)); err != nil || !p.State().Up {
+					t.Errorf("%v, %+v", err, p.State())
+				}
+				s.clock.pass(time.Minute / 40)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -51,17 +52,20 @@ func unansweredCause(err error, broken Cause) Cause {
 }
 
 func isTLS(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Op == "remote error" || op.Op == "local error" // what crypto/tls calls an alert
+	}
 	var (
 		verification *tls.CertificateVerificationError
 		record       tls.RecordHeaderError
-		alert        tls.AlertError
 		authority    x509.UnknownAuthorityError
 		hostname     x509.HostnameError
 		invalid      x509.CertificateInvalidError
 		roots        x509.SystemRootsError
 	)
-	return errors.Is(err, errHandshake) || errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verification) || errors.As(err, &record) ||
-		errors.As(err, &alert) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || errors.As(err, &roots)
+	return errors.Is(err, errHandshake) && !errors.Is(err, io.EOF) || errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verification) ||
+		errors.As(err, &record) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || errors.As(err, &roots)
 }
 
 // status is the Fault of an answer with another status than success; other is the cause when the status says nothing more.

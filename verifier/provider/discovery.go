@@ -51,11 +51,11 @@ func (p *Provider) readDocument(ctx context.Context) (*document, error) {
 		return nil, fault(CauseDiscovery, fmt.Errorf("%s: %w", what, &oidc.IssuerMismatchError{Provided: p.config.Issuer, Discovered: raw.IssuerURL}))
 	}
 	secure := strings.HasPrefix(p.config.Issuer, "https://")
-	for name, address := range map[string]string{
-		"authorization_endpoint": raw.AuthURL, "token_endpoint": raw.TokenURL, "jwks_uri": raw.JWKSURL,
+	for _, needed := range [...]struct{ name, address string }{
+		{"authorization_endpoint", raw.AuthURL}, {"token_endpoint", raw.TokenURL}, {"jwks_uri", raw.JWKSURL},
 	} {
-		if _, ok := endpoint(address, secure); !ok {
-			return broken("%s is missing or no address that can be used", name)
+		if _, ok := endpoint(needed.address, secure); !ok {
+			return broken("%s is missing or no address that can be used", needed.name)
 		}
 	}
 	doc := &document{jwks: raw.JWKSURL, scopes: raw.Scopes, namesItself: raw.NamesItself}
@@ -88,6 +88,13 @@ func (p *Provider) readDocument(ctx context.Context) (*document, error) {
 		}
 	}
 	return doc, nil
+}
+
+// client is the client of one exchange. It is a copy, because using one writes to it.
+func (d *document) client(redirectURL string) *oauth2.Config {
+	own := d.oauth
+	own.RedirectURL = redirectURL
+	return &own
 }
 
 // endpoint reads an absolute address of the provider. One whose issuer is https has all its addresses there; only for development

@@ -140,6 +140,9 @@ func TestA7_Unreachable(t *testing.T) {
 	mutual.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, MaxVersion: tls.VersionTLS12}
 	mutual.StartTLS()
 	defer mutual.Close()
+	careless := func() *http.Client {
+		return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	}
 
 	closed := httptest.NewServer(nil)
 	closed.Close()
@@ -204,7 +207,13 @@ func TestA7_Unreachable(t *testing.T) {
 			c.Time = func() time.Time { return time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) }
 		})},
 		{"no version in common", CauseTLS, otherName.URL, trusting(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 })},
-		{"wants our certificate", CauseTLS, mutual.URL, &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}},
+		{"wants our certificate", CauseTLS, mutual.URL, careless()},
+		// As TLS 1.3 says that after the handshake. From a real server it would race with the end of the connection.
+		{"wants our certificate later", CauseTLS, "http://127.0.0.1:1", client(func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "remote error", Err: tls.AlertError(116)}
+		})},
+		{"hangs up in the handshake", CauseConnection, "https" + strings.TrimPrefix(raw(""), "http"), careless()},
+		{"no TLS at all", CauseTLS, "https" + strings.TrimPrefix(raw("SSH-2.0-OpenSSH\r\n\r\n"), "http"), careless()},
 		{"no TLS", CauseTLS, "https" + strings.TrimPrefix(s.URL, "http"), nil},
 		{"hangs", CauseTimeout, slow.URL, &http.Client{Timeout: 50 * time.Millisecond}},
 		{"hangs within the answer", CauseTimeout, half.URL, &http.Client{Timeout: 50 * time.Millisecond}},

@@ -178,3 +178,19 @@ func TestOwnClient(t *testing.T) {
 		t.Error("negative clock skew")
 	}
 }
+
+// Whatever is asked of a provider that is down, the answer is a Fault.
+func TestDown(t *testing.T) {
+	s := newScripted(t)
+	p := s.provider(nil)
+	raw := s.idToken(nil)
+	s.Close()
+	_, redeem := p.Redeem(t.Context(), code1)
+	_, refresh := p.Refresh(t.Context(), s.refresh(), dontKeep(t))
+	_, handed := p.HandedIn(t.Context(), raw, "nonce-1")
+	_, callback := p.Callback(t.Context(), nil)
+	_, logout := p.LogoutToken(t.Context(), raw)
+	for _, err := range []error{redeem, refresh, handed, callback, logout, p.Ready(t.Context())} {
+		want(t, err, Unreachable, CauseConnection)
+	}
+}

@@ -39,9 +39,7 @@ func (p *Provider) Redeem(ctx context.Context, in Code) (Tokens, error) {
 	if err != nil {
 		return none, err
 	}
-	oauth := doc.oauth
-	oauth.RedirectURL = in.RedirectURL
-	token, err := oauth.Exchange(oidc.ClientContext(ctx, p.asking), in.Code, oauth2.VerifierOption(in.Verifier))
+	token, err := doc.client(in.RedirectURL).Exchange(oidc.ClientContext(ctx, p.asking), in.Code, oauth2.VerifierOption(in.Verifier))
 	if err != nil {
 		return none, p.unredeemed(ctx, p.tokenFault(err, in.Code, in.Verifier))
 	}
@@ -95,7 +93,7 @@ func (p *Provider) Refresh(ctx context.Context, in Refresh, keep func(rotated st
 	if in.User.Issuer != p.config.Issuer { // its token is none of this provider's business
 		return none, fault(CauseOtherUser, errors.New("the session is of another issuer"))
 	}
-	token, err := doc.oauth.TokenSource(oidc.ClientContext(ctx, p.asking), &oauth2.Token{RefreshToken: in.Token}).Token()
+	token, err := doc.client("").TokenSource(oidc.ClientContext(ctx, p.asking), &oauth2.Token{RefreshToken: in.Token}).Token()
 	if err != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return none, ctx.Err()
