@@ -19,15 +19,21 @@ func newProvider(e config.Environment, env settings.Environment, o Options, reco
 	if err != nil {
 		return nil, fmt.Errorf("environment %s: %w", e.ID, err)
 	}
+	changed := func(state provider.State) { tellState(env, e.Provider.Issuer, state, o, record) }
+	return provider.New(providerConfig(e, env, secret), o.Client, o.Now, changed), nil
+}
+
+func providerConfig(e config.Environment, env settings.Environment, secret string) provider.Config {
 	c := provider.Config{
 		Issuer: e.Provider.Issuer, ClientID: e.Provider.ClientID, ClientSecret: secret, Scopes: e.Provider.Scopes,
+		// Where nobody is asked again, no refresh token needs to be kept.
 		Offline: !env.Check.Bypass, Consent: e.Provider.Consent, ClockSkew: env.ClockSkew,
 		StayClaim: e.Provider.StaySignedIn.Claim, StayValue: e.Provider.StaySignedIn.Value,
 	}
 	if e.HandIn != nil {
 		c.HandInAudience = e.HandIn.ClientID
 	}
-	return provider.New(c, o.Client, o.Now, func(state provider.State) { tellState(env, c.Issuer, state, o, record) }), nil
+	return c
 }
 
 // tellState tells the operator that a provider has gone or come back (A7).

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -20,8 +21,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/api/apitest"
 	"github.com/curfew-project/curfew/verifier/config"
 	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/provider"
 	"github.com/curfew-project/curfew/verifier/session"
 )
 
@@ -240,5 +244,79 @@ func TestSignInOptions(t *testing.T) {
 	e.HandIn.SecretFile += "-none"
 	if _, err := signInOptions(e); err == nil || !strings.Contains(err.Error(), "environment here: hand_in.secret_file") {
 		t.Errorf("without the file: %v", err)
+	}
+}
+
+func TestProviderConfig(t *testing.T) {
+	e := config.Environment{ID: "here", HandIn: &config.HandIn{ClientID: "app"}, Provider: config.Provider{
+		Issuer: "https://login.example", ClientID: "c", Scopes: []string{"profile"}, Consent: true, ClockSkew: config.Length(time.Second),
+		StaySignedIn: config.StaySignedIn{Claim: "signin_state", Value: "kmsi"},
+	}}
+	want := provider.Config{Issuer: "https://login.example", ClientID: "c", ClientSecret: "secret", Scopes: []string{"profile"}, Offline: true, Consent: true,
+		StayClaim: "signin_state", StayValue: "kmsi", HandInAudience: "app", ClockSkew: time.Second}
+	if got := providerConfig(e, e.InForce(), "secret"); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	e.PolicyCheck.Bypass, e.HandIn = true, nil
+	if got := providerConfig(e, e.InForce(), ""); got.Offline || got.HandInAudience != "" {
+		t.Errorf("bypassed and without hand-in: %+v", got)
+	}
+}
+
+// A5: a heartbeat whose check is due has the provider asked; its no ends the session at the next request, and is counted.
+func TestA5_AHeartbeatHasTheProviderAsked(t *testing.T) {
+	var s *Server
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.Public().ServeHTTP(w, r) }))
+	defer front.Close()
+	plain := discovery(t)
+	op := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/t" {
+			plain.Config.Handler.ServeHTTP(w, r)
+			return
+		}
+		if r.FormValue("refresh_token") != "the one" {
+			t.Errorf("the provider got %q", r.FormValue("refresh_token"))
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error":"invalid_grant"}`)
+	}))
+	defer op.Close()
+	plain.URL = op.URL
+	var passed atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+	s, _ = newServerAt(t, now, fmt.Sprintf("environments:\n  - {id: here, origin: %q, provider: {issuer: %q, client_id: c}}\n", front.URL, op.URL))
+	visitor := apitest.New(t, front.URL)
+	_, cookie, err := s.engine.Begin(t.Context(), s.environments[0], engine.SignIn{
+		Who:          session.Identity{Issuer: op.URL, Subject: "amara", AuthTime: time.Now().Unix(), IDToken: "t"},
+		RefreshToken: "the one", Key: visitor.Thumbprint(), Attempt: session.NewKey("1"), Until: time.Now().Add(time.Hour).UnixMilli(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	visitor.SetCookie("curfew", cookie)
+	go s.Run(t.Context())
+	// It waits for the end as a page does.
+	watch, err := s.engine.Watch(t.Context(), s.environments[0], cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watch.Stop()
+	passed.Store(int64(time.Hour))
+	if _, refusal := visitor.Heartbeat(); refusal.Error != "" {
+		t.Fatalf("the heartbeat: %+v", refusal)
+	}
+	if reason := <-watch.Ended; reason != wire.ProviderRefused {
+		t.Errorf("ended for %s", reason)
+	}
+	if _, refusal := visitor.Check(); refusal.Reason != wire.ProviderRefused {
+		t.Errorf("the next request: %+v", refusal)
+	}
+	if err := s.Close(); err != nil { // so that the check is counted
+		t.Error(err)
+	}
+	if _, text := s.ask(t, "/metrics"); !strings.Contains(text, `curfew_policy_checks_total{environment="here",outcome="refused"} 1`+"\n") ||
+		!strings.Contains(text, `curfew_events_total{code="",kind="ended",reason="provider_refused"} 1`+"\n") {
+		t.Errorf("metrics:\n%s", text)
 	}
 }
