@@ -39,11 +39,12 @@ type options struct {
 type demo struct {
 	App, Login    http.Handler
 	short, normal string
+	accounts      string // the provider's page for changing accounts
 	verifier      *server.Server
 }
 
 // configuration is what an administrator would write in curfew.yaml, with limits lowered on purpose so that a visitor need not
-// wait.
+// wait. The normal times have no session timeout: the identity provider's own policy rules, and it is asked every hour (A5).
 const configuration = `
 data: %q
 cookie_renewal: 20s
@@ -51,15 +52,17 @@ limits:
   session_timeout: {min: 1m}
   inactivity_timeout: {min: 30s}
   inactivity_warning: {min: 20s}
+  policy_check: {min: 30s}
 environments:
   - id: clinic-short
     origin: %s
     provider: {issuer: %q, client_id: clinic-short, scopes: [profile]}
+    policy_check: {interval: 30s, outage_budget: 2m}
     settings: {session_timeout: 2m, session_warning: 30s, inactivity_timeout: 40s, inactivity_warning: 20s}
   - id: clinic-normal
     origin: %s
-    provider: {issuer: %q, client_id: clinic-normal, scopes: [profile]}
-    settings: {session_timeout: 12h, session_warning: 20m, inactivity_timeout: 15m, inactivity_warning: 2m}
+    provider: {issuer: %q, client_id: clinic-normal, scopes: [profile], stay_signed_in: {ask: true}}
+    settings: {inactivity_timeout: 15m, inactivity_warning: 2m}
 `
 
 func newDemo(ctx context.Context, o options) (*demo, error) {
@@ -68,6 +71,7 @@ func newDemo(ctx context.Context, o options) (*demo, error) {
 		normal: fmt.Sprintf("http://127.0.0.1:%d", o.AppPort),
 	}
 	issuer := fmt.Sprintf("http://127.0.0.1:%d", o.LoginPort)
+	d.accounts = issuer + "/admin"
 	agent, err := dist.Load()
 	if err != nil {
 		return nil, err
@@ -82,20 +86,27 @@ func newDemo(ctx context.Context, o options) (*demo, error) {
 	}
 	client := func(id, origin string) provider.Client {
 		return provider.Client{ID: id, Name: "Fernhill Clinic",
-			RedirectURIs: []string{origin + c.Prefix + "callback"}, PostLogoutRedirectURIs: []string{origin + c.Prefix + "signed-out"}}
+			RedirectURIs: []string{origin + c.Prefix + "callback"}, PostLogoutRedirectURIs: []string{origin + c.Prefix + "signed-out"},
+			BackchannelLogoutURI: origin + c.Prefix + "backchannel-logout"}
 	}
 	d.Login, err = provider.New(provider.Config{
-		Issuer: issuer, Users: users, ShowHints: true, Now: o.Now, Rand: o.Random, Logger: o.Log,
+		Issuer: issuer, Users: users, ShowHints: true, Admin: true, Now: o.Now, Rand: o.Random, Logger: o.Log,
 		Clients: []provider.Client{client("clinic-short", d.short), client("clinic-normal", d.normal)},
 	})
 	if err != nil {
 		return nil, err
 	}
-	short, err := d.application(c.Prefix, o, "Times are short here: the session ends after two minutes, or after 40 seconds without activity. Normal times are at "+d.normal+".")
+	short, err := d.application(c.Prefix, o, clinic.Config{
+		Notice:      "Times are short here: the session ends after two minutes, or after 40 seconds without activity. Normal times are at " + d.normal + ".",
+		CheckWithin: "half a minute",
+	})
 	if err != nil {
 		return nil, err
 	}
-	normal, err := d.application(c.Prefix, o, "Times are normal here: 12 hours, or 15 minutes without activity. Short times are at "+d.short+".")
+	normal, err := d.application(c.Prefix, o, clinic.Config{
+		Notice:      "Times are normal here: the session ends after 15 minutes without activity, or when the identity provider says so. Short times are at " + d.short + ".",
+		CheckWithin: "the hour",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -112,20 +123,18 @@ func newDemo(ctx context.Context, o options) (*demo, error) {
 	return d, nil
 }
 
-// application is the clinic with the guard before all that is not public.
-func (d *demo) application(prefix string, o options, notice string) (http.Handler, error) {
-	var accounts []clinic.Account
+// application is the clinic with the guard before all that is not public. The rest of its configuration is filled in.
+func (d *demo) application(prefix string, o options, c clinic.Config) (http.Handler, error) {
 	for i, user := range users {
-		accounts = append(accounts, clinic.Account{Name: user.Name, Password: user.Password, Role: roles[i]})
+		c.Accounts = append(c.Accounts, clinic.Account{Name: user.Name, Password: user.Password, Role: roles[i]})
 	}
-	app, err := clinic.New(clinic.Config{
-		AgentSrc: prefix + "agent.js", SignInPath: prefix + "sign-in", SignOutPath: prefix + "sign-out",
-		User: func(r *http.Request) (string, bool) {
-			user, ok := middleware.UserOf(r.Context())
-			return user.Name, ok
-		},
-		Now: o.Now, Notice: notice, Accounts: accounts,
-	})
+	c.AgentSrc, c.SignInPath, c.SignOutPath = prefix+"agent.js", prefix+"sign-in", prefix+"sign-out"
+	c.User = func(r *http.Request) (string, bool) {
+		user, ok := middleware.UserOf(r.Context())
+		return user.Name, ok
+	}
+	c.Now, c.AccountsPage = o.Now, d.accounts
+	app, err := clinic.New(c)
 	if err != nil {
 		return nil, err
 	}

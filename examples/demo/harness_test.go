@@ -3,19 +3,21 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"github.com/curfew-project/curfew/examples/demo/provider"
+	"github.com/curfew-project/curfew/verifier/api/apitest"
 	"github.com/curfew-project/curfew/wasm/chrome"
 )
 
@@ -62,8 +64,9 @@ func (c *clock) advance(length time.Duration) {
 // running is the whole demo on real ports.
 type running struct {
 	*demo
-	clock *clock
-	log   *lines
+	clock   *clock
+	log     *lines
+	streams atomic.Int64 // event streams that are open
 
 	appServer, loginServer *httptest.Server
 }
@@ -114,13 +117,45 @@ func start(t *testing.T) *running {
 		return server
 	}
 	t.Cleanup(func() { r.Close() })
-	r.appServer, r.loginServer = serve(app, r.App), serve(login, r.Login)
+	go r.verifier.Run(t.Context())
+	r.appServer, r.loginServer = serve(app, r.countStreams(r.App)), serve(login, r.Login)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the verifier's log:\n%s", r.log)
 		}
 	})
 	return r
+}
+
+func (r *running) countStreams(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.URL.Path == "/.curfew/events" {
+			r.streams.Add(1)
+			defer r.streams.Add(-1)
+		}
+		next.ServeHTTP(w, request)
+	})
+}
+
+// untilStreams waits until so many pages can be told of an end at once.
+func (r *running) untilStreams(t *testing.T, want int64) {
+	t.Helper()
+	for began := time.Now(); r.streams.Load() != want; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("%d event streams are open, want %d", r.streams.Load(), want)
+		}
+	}
+}
+
+// apart opens a tab that shares nothing with the browser's other tabs, like another person's browser.
+func apart(t *testing.T, browser context.Context) context.Context {
+	t.Helper()
+	own, leave := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(leave)
+	if err := chromedp.Do(own); err != nil {
+		t.Fatalf("opening a browser context: %v", err)
+	}
+	return chrome.Tab(t, own)
 }
 
 // Expressions about what a page shows. The dialog and the cover are in the open shadow root of <curfew-agent>.
@@ -138,23 +173,34 @@ func button(label string) string {
 // signIn goes from a protected page to the password form, fills it in and ends on the protected page.
 func (r *running) signIn(t *testing.T, tab context.Context, url string) {
 	t.Helper()
+	r.signInAs(t, tab, users[0], url)
+}
+
+func (r *running) signInAs(t *testing.T, tab context.Context, who provider.User, url string) {
+	t.Helper()
 	chrome.Go(t, tab, url)
-	r.enterPassword(t, tab)
+	r.sendPassword(t, tab, who)
+	chrome.Until(t, tab, `location.pathname.startsWith("/patients")`)
 	chrome.Until(t, tab, `globalThis.curfew?.state === "armed"`)
 }
 
 func (r *running) enterPassword(t *testing.T, tab context.Context) {
 	t.Helper()
+	r.sendPassword(t, tab, users[0])
+	chrome.Until(t, tab, `location.pathname.startsWith("/patients")`)
+}
+
+func (r *running) sendPassword(t *testing.T, tab context.Context, who provider.User) {
+	t.Helper()
 	chrome.Until(t, tab, passwordIn)
 	err := chromedp.Do(tab,
-		chromedp.SetValue("input[type=text], input[type=email], input[name=username]", users[0].Name),
-		chromedp.SetValue("input[type=password]", users[0].Password),
+		chromedp.SetValue("input[type=text], input[type=email], input[name=username]", who.Name),
+		chromedp.SetValue("input[type=password]", who.Password),
 		chromedp.Click("form button[type=submit], form button"),
 	)
 	if err != nil {
 		t.Fatalf("entering the password: %v", err)
 	}
-	chrome.Until(t, tab, `location.pathname.startsWith("/patients")`)
 }
 
 // cookie is the browser's cookie of that name, as somebody who copies the profile would read it.
@@ -173,31 +219,13 @@ func cookie(t *testing.T, tab context.Context, name string) string {
 	return ""
 }
 
-// answer is a response whose body has been read.
-type answer struct {
-	*http.Response
-	body []byte
-}
-
 // get asks the application or the verifier with a cookie and nothing else.
-func (r *running) get(t *testing.T, path, cookie string) answer {
+func (r *running) get(t *testing.T, path, cookie string) apitest.Answer {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, r.short+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.AddCookie(&http.Cookie{Name: "curfew", Value: cookie})
-	response, err := (&http.Client{CheckRedirect: stay}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{response, body}
+	return apitest.New(t, r.short).Do(request)
 }
-
-// stay follows no redirect.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

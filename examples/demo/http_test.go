@@ -10,19 +10,20 @@ import (
 
 	"github.com/curfew-project/curfew/shared/proof"
 	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/api/apitest"
 )
 
 // beat makes a heartbeat's proof for what the verifier said last.
 func (v *visitor) beat(endpoint string, asked wire.Refusal) string {
 	v.t.Helper()
-	return v.Token(v.t, proof.Claims{JTI: "j", HTM: "POST", HTU: v.origin + "/.curfew/" + endpoint, IAT: 1, Nonce: asked.Nonce,
+	return v.Token(v.t, proof.Claims{JTI: "j", HTM: "POST", HTU: v.Origin + "/.curfew/" + endpoint, IAT: 1, Nonce: asked.Nonce,
 		Heartbeat: &proof.Heartbeat{SID: asked.SID, Seq: asked.Seq + 1}})
 }
 
 func (v *visitor) ask() wire.Refusal {
 	v.t.Helper()
-	answer := v.post("/.curfew/heartbeat", nil)
-	asked := v.refusal(answer)
+	answer := v.Post("/.curfew/heartbeat", nil)
+	asked := v.Refusal(answer)
 	if asked.Error != wire.UseNonce || answer.StatusCode != http.StatusUnauthorized || answer.Header.Get(wire.HeaderNonce) != asked.Nonce {
 		v.t.Fatalf("a heartbeat without a proof: %d %+v", answer.StatusCode, asked)
 	}
@@ -33,38 +34,38 @@ func TestHeartbeatAndCheckOverHTTP(t *testing.T) {
 	r := start(t)
 	v := r.visitor(t)
 	v.signIn()
-	old := v.cookie("curfew")
+	old := v.Cookie("curfew")
 	r.clock.stop()
 	r.clock.advance(time.Second)
-	answer := v.post("/.curfew/heartbeat", nil, v.beat("heartbeat", v.ask()))
+	answer := v.Post("/.curfew/heartbeat", nil, v.beat("heartbeat", v.ask()))
 	var reply wire.Reply
-	v.decode(answer, &reply)
+	v.Decode(answer, &reply)
 	if answer.StatusCode != http.StatusOK || reply.Phase != wire.Active || reply.Nonce == "" || reply.Interval != 5000 {
-		t.Fatalf("%d %s", answer.StatusCode, answer.body)
+		t.Fatalf("%d %s", answer.StatusCode, answer.Body)
 	}
 	if answer.Header.Get("Cache-Control") != "no-store" {
 		t.Error("a heartbeat's answer can be cached")
 	}
-	if v.cookie("curfew") == old {
+	if v.Cookie("curfew") == old {
 		t.Error("D4: the heartbeat did not renew the cookie")
 	}
-	check := v.get("/.curfew/check")
+	check := v.Get("/.curfew/check")
 	if check.StatusCode != http.StatusNoContent || check.Header.Get("Curfew-User") == "" || check.Header.Get("Curfew-Name") != url.PathEscape(users[0].DisplayName) {
 		t.Errorf("check: %d %v", check.StatusCode, check.Header)
 	}
 
 	// D4: a navigation with a stale cookie but a living session goes to resume, and back after the proof.
 	r.clock.advance(21 * time.Second)
-	if answer := v.get("/patients?q=x"); answer.Header.Get("Location") != "/.curfew/resume?return_to=%2Fpatients%3Fq%3Dx" {
+	if answer := v.Get("/patients?q=x"); answer.Header.Get("Location") != "/.curfew/resume?return_to=%2Fpatients%3Fq%3Dx" {
 		t.Errorf("a stale cookie: %d to %q", answer.StatusCode, answer.Header.Get("Location"))
 	}
-	if answer := v.get("/.curfew/sign-in?return_to=/patients"); answer.Header.Get("Location") != "/.curfew/resume?return_to=%2Fpatients" {
+	if answer := v.Get("/.curfew/sign-in?return_to=/patients"); answer.Header.Get("Location") != "/.curfew/resume?return_to=%2Fpatients" {
 		t.Errorf("a sign-in with a living session: %d to %q", answer.StatusCode, answer.Header.Get("Location"))
 	}
-	if answer := v.post("/.curfew/heartbeat", nil, v.beat("heartbeat", v.ask())); answer.StatusCode != http.StatusOK {
+	if answer := v.Post("/.curfew/heartbeat", nil, v.beat("heartbeat", v.ask())); answer.StatusCode != http.StatusOK {
 		t.Fatalf("a heartbeat with a stale cookie: %d", answer.StatusCode)
 	}
-	if answer := v.get("/patients"); answer.StatusCode != http.StatusOK {
+	if answer := v.Get("/patients"); answer.StatusCode != http.StatusOK {
 		t.Errorf("after the proof: %d", answer.StatusCode)
 	}
 
@@ -73,7 +74,7 @@ func TestHeartbeatAndCheckOverHTTP(t *testing.T) {
 	second.signIn()
 	r.clock.advance(time.Second)
 	var to wire.Redirect
-	v.decode(v.post("/.curfew/sign-out", nil, v.beat("sign-out", v.ask())), &to)
+	v.Decode(v.Post("/.curfew/sign-out", nil, v.beat("sign-out", v.ask())), &to)
 	out, err := url.Parse(to.Location)
 	if err != nil || out.Query().Get("id_token_hint") == "" || out.Query().Get("post_logout_redirect_uri") != r.short+"/.curfew/signed-out" {
 		t.Errorf("signing out leads to %s", to.Location)
@@ -82,7 +83,7 @@ func TestHeartbeatAndCheckOverHTTP(t *testing.T) {
 		v      *visitor
 		reason string
 	}{"here": {v, "signed_out"}, "the other browser": {second, "signed_out_elsewhere"}} {
-		if check := c.v.get("/.curfew/check"); check.StatusCode != http.StatusUnauthorized || check.Header.Get("Curfew-Reason") != c.reason {
+		if check := c.v.Get("/.curfew/check"); check.StatusCode != http.StatusUnauthorized || check.Header.Get("Curfew-Reason") != c.reason {
 			t.Errorf("%s: %d %q", name, check.StatusCode, check.Header.Get("Curfew-Reason"))
 		}
 	}
@@ -93,7 +94,7 @@ func TestP8_BadRequestsAreRefusedTyped(t *testing.T) {
 	v := r.visitor(t)
 	v.signIn()
 	request := func(method, path string, change func(*http.Request)) *http.Request {
-		q, err := http.NewRequest(method, v.absolute(path), nil)
+		q, err := http.NewRequest(method, v.Origin+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,26 +126,26 @@ func TestP8_BadRequestsAreRefusedTyped(t *testing.T) {
 		"a malformed proof":   {heartbeat(header(wire.HeaderProof, "a.b.c")), 401, wire.InvalidProof},
 		"a forged cookie":     {request(http.MethodGet, "/.curfew/check", header("Cookie", "curfew=AAAA")), 401, wire.NoSession},
 		"an oversized cookie": {request(http.MethodGet, "/.curfew/check", header("Cookie", "curfew="+strings.Repeat("A", wire.MaxCookie+1))), 401, wire.NoSession},
-		"two cookies":         {request(http.MethodGet, "/.curfew/check", header("Cookie", "curfew="+v.cookie("curfew")+"; curfew="+v.cookie("curfew"))), 401, wire.NoSession},
+		"two cookies":         {request(http.MethodGet, "/.curfew/check", header("Cookie", "curfew="+v.Cookie("curfew")+"; curfew="+v.Cookie("curfew"))), 401, wire.NoSession},
 		"the other origin's": {request(http.MethodGet, "/.curfew/check", func(q *http.Request) {
 			q.Host = strings.TrimPrefix(r.normal, "http://")
-			q.Header.Set("Cookie", "curfew="+v.cookie("curfew"))
+			q.Header.Set("Cookie", "curfew="+v.Cookie("curfew"))
 		}), 401, wire.NoSession},
 		"a sign-out by cookie": {request(http.MethodPost, "/.curfew/sign-out", nil), 401, wire.UseNonce},
 	} {
-		client := v.client
+		from := v.Visitor
 		if c.request.Header.Get("Cookie") != "" {
-			client = &http.Client{}
+			from = apitest.New(t, v.Origin) // with no other cookie than the request's
 		}
-		answer := (&visitor{t: t, client: client}).do(c.request)
-		if refusal := v.refusal(answer); answer.StatusCode != c.status || refusal.Error != c.code {
+		answer := from.Do(c.request)
+		if refusal := v.Refusal(answer); answer.StatusCode != c.status || refusal.Error != c.code {
 			t.Errorf("%s: %d %s, want %d %s", name, answer.StatusCode, refusal.Error, c.status, c.code)
 		}
-		if strings.Contains(string(answer.body), "panic") || answer.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s: %v %s", name, answer.Header, answer.body)
+		if strings.Contains(string(answer.Body), "panic") || answer.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %v %s", name, answer.Header, answer.Body)
 		}
 	}
-	if check := v.get("/.curfew/check"); check.StatusCode != http.StatusNoContent {
+	if check := v.Get("/.curfew/check"); check.StatusCode != http.StatusNoContent {
 		t.Errorf("after all that the session answers %d", check.StatusCode)
 	}
 	for path, want := range map[string]int{
@@ -155,7 +156,7 @@ func TestP8_BadRequestsAreRefusedTyped(t *testing.T) {
 		"/WebResources/a/ClientGlobalContext.js.aspx": 200,
 		"/.curfew/page.css":                           200,
 	} {
-		if got := v.get(path).StatusCode; got != want {
+		if got := v.Get(path).StatusCode; got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)
 		}
 	}

@@ -71,7 +71,13 @@ Sign in with one of the two accounts:
 	for _, user := range users {
 		fmt.Printf("  user name %-8s password %s\n", user.Name, user.Password)
 	}
-	fmt.Printf("\nPress Ctrl+C to stop.\n")
+	fmt.Printf(`
+Accounts: %s
+  Disable an account and see its session end at the next check, within half a minute at the short times.
+  Or sign it out everywhere, or simulate an outage.
+
+Press Ctrl+C to stop.
+`, d.accounts)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -25,7 +25,7 @@ var ErrConfig = errors.New("clinic: bad configuration")
 // Account is a line of the welcome page's table of accounts to sign in with.
 type Account struct{ Name, Password, Role string }
 
-// Config is what New needs. All fields but Notice and Accounts are required.
+// Config is what New needs. All fields from Notice on may be empty.
 type Config struct {
 	// AgentSrc is the path of Curfew's script, such as "/.curfew/agent.js".
 	AgentSrc string
@@ -42,6 +42,12 @@ type Config struct {
 	Notice string
 	// Accounts are listed on the welcome page.
 	Accounts []Account
+	// AccountsPage is where accounts can be disabled: a page of the identity
+	// provider. The welcome page says what to try there.
+	AccountsPage string
+	// CheckWithin says how soon a disabled account's session ends, such as "the
+	// hour" or "half a minute".
+	CheckWithin string
 }
 
 //go:embed templates/*.html

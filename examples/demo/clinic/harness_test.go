@@ -19,9 +19,10 @@ func testConfig() Config {
 			name := r.Header.Get("Test-User")
 			return name, name != ""
 		},
-		Now:      func() time.Time { return testNow },
-		Notice:   "The timeout is one minute.",
-		Accounts: []Account{{"amara", "fern-and-moss", "Physician"}, {"wren", "quiet-harbour", "Nurse"}},
+		Now:          func() time.Time { return testNow },
+		Notice:       "The timeout is one minute.",
+		Accounts:     []Account{{"amara", "fern-and-moss", "Physician"}, {"wren", "quiet-harbour", "Nurse"}},
+		AccountsPage: "https://id.example.test/admin?a=1&b=2", CheckWithin: "a minute or so",
 	}
 }
 

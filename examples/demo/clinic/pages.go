@@ -65,12 +65,14 @@ func (c *clinic) show(w http.ResponseWriter, status int, who audience, name stri
 
 type welcomeView struct {
 	shell
-	Notice   string
-	Accounts []Account
+	Notice                    string
+	Accounts                  []Account
+	AccountsPage, CheckWithin string
 }
 
 func (c *clinic) welcome(w http.ResponseWriter, r *http.Request) {
-	v := welcomeView{shell: c.publicShell("Fernhill Clinic"), Notice: c.cfg.Notice, Accounts: c.cfg.Accounts}
+	v := welcomeView{shell: c.publicShell("Fernhill Clinic"), Notice: c.cfg.Notice, Accounts: c.cfg.Accounts,
+		AccountsPage: c.cfg.AccountsPage, CheckWithin: c.cfg.CheckWithin}
 	c.show(w, http.StatusOK, publicPage, "welcome.html", v)
 }
 

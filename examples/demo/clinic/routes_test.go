@@ -25,7 +25,8 @@ func TestRoutes(t *testing.T) {
 		policy    string
 		has       []string
 	}{
-		{"/", 200, false, publicWhole, []string{`href="/.curfew/sign-in?return_to=%2Fpatients"`, "The timeout is one minute.", "amara", "quiet-harbour", "What to try"}},
+		{"/", 200, false, publicWhole, []string{`href="/.curfew/sign-in?return_to=%2Fpatients"`, "The timeout is one minute.", "amara", "quiet-harbour", "What to try",
+			`href="https://id.example.test/admin?a=1&amp;b=2"`, "within a minute or so"}},
 		{"/patients", 200, true, agentStart + "'none'", []string{"Juniper Applewhite", "Percival Mossbank", `href="/patients/FH-1042"`, "Today, 16:30", "Tomorrow, 09:15"}},
 		{"/patients?q=STROKE", 200, true, agentStart + "'none'", []string{"1 of 8 patients match “STROKE”", "Saffron Oakhollow"}},
 		{"/patients?q=%3Cb%3Enobody", 200, true, agentStart + "'none'", []string{"0 of 8", "&lt;b&gt;nobody"}},
@@ -132,5 +133,18 @@ func TestLevels(t *testing.T) {
 		if got := (reading{Systolic: tt.systolic, Diastolic: tt.diastolic}).level(); got != tt.want {
 			t.Errorf("%d/%d is %s, want %s", tt.systolic, tt.diastolic, got, tt.want)
 		}
+	}
+}
+
+// Without the provider's page the visitor is told of nothing that cannot be tried.
+func TestWelcomeWithoutAccountsPage(t *testing.T) {
+	c := testConfig()
+	c.AccountsPage = ""
+	h, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := get(h, "/", "").Body.String(); strings.Contains(body, "accounts page") || strings.Contains(body, "outage") || !strings.Contains(body, "What to try") {
+		t.Errorf("the welcome page is %s", body)
 	}
 }

@@ -100,6 +100,9 @@ func TestDisabledAccount(t *testing.T) {
 	if p.status != http.StatusForbidden || !strings.Contains(p.body, "This account is disabled") {
 		t.Fatalf("got %d: %s", p.status, p.body)
 	}
+	if strings.Contains(p.body, "aria-invalid") {
+		t.Error("the form marks fields although what was typed is right")
+	}
 	w.p.SetDisabled("alice", false)
 	w.finish(a, b.enter(p, "alice", aliceKey))
 }

@@ -20,6 +20,7 @@ type form struct {
 	Base, ID, CSRF, Client, UserName string
 	Again                            bool   // a session exists, but the password is wanted
 	Problem                          string // on the whole form
+	Mismatch                         bool   // the problem is what was typed
 	NameProblem, PasswordProblem     string // on one field
 	Hints                            []User
 	FocusName, FocusPassword         bool
@@ -123,7 +124,7 @@ func (p *Provider) refusePassword(w http.ResponseWriter, r *http.Request, q requ
 		status = http.StatusForbidden
 		f.Problem = "This account is disabled, so it cannot sign in. Ask the person who runs this demo."
 	default:
-		f.Problem = "The user name and password do not match. Check both and try again."
+		f.Problem, f.Mismatch = "The user name and password do not match. Check both and try again.", true
 	}
 	p.showLogin(w, r, status, q, browser, f)
 }
