@@ -91,6 +91,12 @@ func (l *lines) String() string {
 
 func start(t *testing.T) *running {
 	t.Helper()
+	return startWith(t, true)
+}
+
+// startWith starts the demo with its identity provider, or without it.
+func startWith(t *testing.T, provider bool) *running {
+	t.Helper()
 	r := &running{clock: newClock(), log: &lines{}}
 	open := func() net.Listener {
 		l, err := listen(0)
@@ -117,8 +123,12 @@ func start(t *testing.T) *running {
 		return server
 	}
 	t.Cleanup(func() { r.Close() })
+	if r.appServer = serve(app, r.countStreams(r.App)); provider {
+		r.loginServer = serve(login, r.Login)
+	} else {
+		login.Close()
+	}
 	go r.verifier.Run(t.Context())
-	r.appServer, r.loginServer = serve(app, r.countStreams(r.App)), serve(login, r.Login)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the verifier's log:\n%s", r.log)

@@ -269,10 +269,8 @@ func TestB4_LinksFromOtherSites(t *testing.T) {
 }
 
 func TestProviderDown(t *testing.T) {
-	r := start(t)
+	r := startWith(t, false)
 	v := r.visitor(t)
-	r.loginServer.CloseClientConnections()
-	r.loginServer.Close()
 	nonce := v.Nonce()
 	token := v.Token(t, proof.Claims{JTI: "j", HTM: "POST", HTU: v.Origin + "/.curfew/sign-in", IAT: 1, Nonce: nonce})
 	answer := v.Post("/.curfew/sign-in", url.Values{"return_to": {"/"}}, token)
