@@ -28,7 +28,7 @@ func (l *Login) providerLogout(w http.ResponseWriter, r *http.Request, env setti
 		api.WriteJSON(w, http.StatusBadRequest, logoutError{code, description})
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, provider.MaxLogoutToken+wire.MaxBody)
-	if err := r.ParseForm(); err != nil || !isForm(r) || len(r.PostForm["logout_token"]) != 1 {
+	if err := r.ParseForm(); err != nil || len(r.PostForm["logout_token"]) != 1 {
 		refuse("invalid_request", "the body must be a form with one logout_token")
 		return
 	}

@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,12 +21,6 @@ func form(w http.ResponseWriter, r *http.Request, most int64) bool {
 		return false
 	}
 	return true
-}
-
-// isForm reports whether a request says that its body is a form.
-func isForm(r *http.Request) bool {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
 // begin takes the proof of the browser's new key and answers with the provider's address, or with that of the application's own

@@ -168,6 +168,9 @@ func (l *Login) endSession(ctx context.Context, env settings.Environment, hint s
 	state = base64.RawURLEncoding.EncodeToString(raw)
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
+	if l.options[env.ID].Application != nil {
+		hint = "" // it was issued to the application, and a hint for another client than the one that asks is refused (section 2)
+	}
 	request := provider.EndSession{Hint: hint, Back: l.site.URL(env, "signed-out"), State: state}
 	address, _, err := at.EndSession(ctx, request)
 	if err == nil && len(address) > maxLocation { // without the hint the provider asks the person
