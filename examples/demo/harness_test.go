@@ -67,8 +67,6 @@ type running struct {
 	clock   *clock
 	log     *lines
 	streams atomic.Int64 // event streams that are open
-
-	appServer, loginServer *httptest.Server
 }
 
 // lines collects the verifier's log.
@@ -91,12 +89,6 @@ func (l *lines) String() string {
 
 func start(t *testing.T) *running {
 	t.Helper()
-	return startWith(t, true)
-}
-
-// startWith starts the demo with its identity provider, or without it.
-func startWith(t *testing.T, provider bool) *running {
-	t.Helper()
 	r := &running{clock: newClock(), log: &lines{}}
 	open := func() net.Listener {
 		l, err := listen(0)
@@ -114,20 +106,16 @@ func startWith(t *testing.T, provider bool) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve := func(l net.Listener, handler http.Handler) *httptest.Server {
+	serve := func(l net.Listener, handler http.Handler) {
 		server := httptest.NewUnstartedServer(handler)
 		server.Listener.Close()
 		server.Listener = l
 		server.Start()
 		t.Cleanup(server.Close)
-		return server
 	}
 	t.Cleanup(func() { r.Close() })
-	if r.appServer = serve(app, r.countStreams(r.App)); provider {
-		r.loginServer = serve(login, r.Login)
-	} else {
-		login.Close()
-	}
+	serve(app, r.countStreams(r.App))
+	serve(login, r.Login)
 	go r.verifier.Run(t.Context())
 	t.Cleanup(func() {
 		if t.Failed() {

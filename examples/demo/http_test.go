@@ -13,23 +13,6 @@ import (
 	"github.com/curfew-project/curfew/verifier/api/apitest"
 )
 
-// beat makes a heartbeat's proof for what the verifier said last.
-func (v *visitor) beat(endpoint string, asked wire.Refusal) string {
-	v.t.Helper()
-	return v.Token(v.t, proof.Claims{JTI: "j", HTM: "POST", HTU: v.Origin + "/.curfew/" + endpoint, IAT: 1, Nonce: asked.Nonce,
-		Heartbeat: &proof.Heartbeat{SID: asked.SID, Seq: asked.Seq + 1}})
-}
-
-func (v *visitor) ask() wire.Refusal {
-	v.t.Helper()
-	answer := v.Post("/.curfew/heartbeat", nil)
-	asked := v.Refusal(answer)
-	if asked.Error != wire.UseNonce || answer.StatusCode != http.StatusUnauthorized || answer.Header.Get(wire.HeaderNonce) != asked.Nonce {
-		v.t.Fatalf("a heartbeat without a proof: %d %+v", answer.StatusCode, asked)
-	}
-	return asked
-}
-
 func TestHeartbeatAndCheckOverHTTP(t *testing.T) {
 	r := start(t)
 	v := r.visitor(t)
@@ -37,7 +20,13 @@ func TestHeartbeatAndCheckOverHTTP(t *testing.T) {
 	old := v.Cookie("curfew")
 	r.clock.stop()
 	r.clock.advance(time.Second)
-	answer := v.Post("/.curfew/heartbeat", nil, v.beat("heartbeat", v.ask()))
+	answer := v.Post("/.curfew/heartbeat", nil)
+	asked := v.Refusal(answer)
+	if asked.Error != wire.UseNonce || answer.StatusCode != http.StatusUnauthorized || answer.Header.Get(wire.HeaderNonce) != asked.Nonce {
+		t.Fatalf("a heartbeat without a proof: %d %+v", answer.StatusCode, asked)
+	}
+	answer = v.Post("/.curfew/heartbeat", nil, v.Token(t, proof.Claims{JTI: "j", HTM: "POST", HTU: v.At("heartbeat"), IAT: 1, Nonce: asked.Nonce,
+		Heartbeat: &proof.Heartbeat{SID: asked.SID, Seq: asked.Seq + 1}}))
 	var reply wire.Reply
 	v.Decode(answer, &reply)
 	if answer.StatusCode != http.StatusOK || reply.Phase != wire.Active || reply.Nonce == "" || reply.Interval != 5000 {
@@ -62,8 +51,8 @@ func TestHeartbeatAndCheckOverHTTP(t *testing.T) {
 	if answer := v.Get("/.curfew/sign-in?return_to=/patients"); answer.Header.Get("Location") != "/.curfew/resume?return_to=%2Fpatients" {
 		t.Errorf("a sign-in with a living session: %d to %q", answer.StatusCode, answer.Header.Get("Location"))
 	}
-	if answer := v.Post("/.curfew/heartbeat", nil, v.beat("heartbeat", v.ask())); answer.StatusCode != http.StatusOK {
-		t.Fatalf("a heartbeat with a stale cookie: %d", answer.StatusCode)
+	if _, refusal := v.Heartbeat(); refusal.Error != "" {
+		t.Fatalf("a heartbeat with a stale cookie: %+v", refusal)
 	}
 	if answer := v.Get("/patients"); answer.StatusCode != http.StatusOK {
 		t.Errorf("after the proof: %d", answer.StatusCode)
@@ -73,8 +62,7 @@ func TestHeartbeatAndCheckOverHTTP(t *testing.T) {
 	second := r.visitor(t)
 	second.signIn()
 	r.clock.advance(time.Second)
-	var to wire.Redirect
-	v.Decode(v.Post("/.curfew/sign-out", nil, v.beat("sign-out", v.ask())), &to)
+	_, to, _ := v.SignOut(nil)
 	out, err := url.Parse(to.Location)
 	if err != nil || out.Query().Get("id_token_hint") == "" || out.Query().Get("post_logout_redirect_uri") != r.short+"/.curfew/signed-out" {
 		t.Errorf("signing out leads to %s", to.Location)
@@ -158,6 +146,50 @@ func TestP8_BadRequestsAreRefusedTyped(t *testing.T) {
 	} {
 		if got := v.Get(path).StatusCode; got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+	}
+}
+
+// The guard in the application's own process sends whoever has no session to the sign-in, and back after it.
+func TestGuardedApplication(t *testing.T) {
+	r := start(t)
+	v := r.visitor(t)
+	if answer := v.Get("/patients?q=a"); answer.StatusCode != http.StatusSeeOther ||
+		answer.Header.Get("Location") != "/.curfew/sign-in?again=1&return_to=%2Fpatients%3Fq%3Da" {
+		t.Fatalf("without a session: %d to %q", answer.StatusCode, answer.Header.Get("Location"))
+	}
+	v.signIn()
+	if answer := v.Get("/patients"); answer.StatusCode != http.StatusOK || !strings.Contains(string(answer.Body), users[0].DisplayName) {
+		t.Errorf("signed in: %d", answer.StatusCode)
+	}
+}
+
+func TestB3_SignInWantsAProofOfTheKey(t *testing.T) {
+	r := start(t)
+	v := r.visitor(t)
+	nonce := v.Nonce()
+	claims := proof.Claims{JTI: "j", HTM: "POST", HTU: v.At("sign-in"), IAT: 1, Nonce: nonce}
+	stale := claims
+	stale.Nonce = "made-up"
+	elsewhere := claims
+	elsewhere.HTU = v.At("heartbeat")
+	for name, c := range map[string]struct {
+		proofs []string
+		code   wire.Code
+	}{
+		"none":            {nil, wire.InvalidProof},
+		"two":             {[]string{v.Token(t, claims), v.Token(t, claims)}, wire.InvalidProof},
+		"no JWT":          {[]string{"x"}, wire.InvalidProof},
+		"another address": {[]string{v.Token(t, elsewhere)}, wire.InvalidProof},
+		"made-up nonce":   {[]string{v.Token(t, stale)}, wire.UseNonce},
+		"oversized":       {[]string{v.Token(t, claims) + strings.Repeat("A", wire.MaxProof)}, wire.TooLarge},
+	} {
+		answer := v.Post("/.curfew/sign-in", url.Values{"return_to": {"/"}}, c.proofs...)
+		if got := v.Refusal(answer); got.Error != c.code {
+			t.Errorf("%s: %d %s, want %s", name, answer.StatusCode, got.Error, c.code)
+		}
+		if names := v.Cookies("curfew-signin-"); len(names) != 0 {
+			t.Errorf("%s: got a sign-in cookie", name)
 		}
 	}
 }

@@ -63,11 +63,3 @@ func (v *visitor) signIn() {
 		v.t.Fatalf("the callback answered %d to %q: %.300s", answer.StatusCode, answer.Header.Get("Location"), answer.Body)
 	}
 }
-
-// signInCookie is the name and value of the cookie of a sign-in under way, or empty.
-func (v *visitor) signInCookie() (name, value string) {
-	for _, name = range v.Cookies("curfew-signin-") {
-		value = v.Cookie(name)
-	}
-	return name, value
-}
