@@ -263,6 +263,11 @@ func playSecretsWhileFull(dir string) error {
 	if _, err := store.SetSecrets(ctx, numbered(1).ID, "newer", start); !isFileError(err) {
 		return fmt.Errorf("the second SetSecrets on a full disk: %w; want a FileError", err)
 	}
+	soon, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	if _, _, err := store.Mark(soon, session.Key{1}, start+1, start); !isFileError(err) {
+		return fmt.Errorf("Mark when the disk is known to be full: %w; want a FileError at once", err)
+	}
 	empty()
 	if err := store.Flush(ctx); err != nil {
 		return fmt.Errorf("Flush with room again: %w", err)

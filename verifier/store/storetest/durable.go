@@ -133,16 +133,18 @@ var durable = []struct {
 		for n := range uint64(rounds) {
 			f.create(sample(n, user("ada"), start))
 			var all sync.WaitGroup
-			for worker := range uint64(4) {
-				all.Go(func() {
-					if ok, err := f.store.SetSecrets(f.ctx, id(n), "new", start); !ok || err != nil {
-						f.Errorf("SetSecrets: %t, %v", ok, err)
-					}
-				})
+			all.Go(func() {
+				if ok, err := f.store.SetSecrets(f.ctx, id(n), "new", start); !ok || err != nil {
+					f.Errorf("SetSecrets: %t, %v", ok, err)
+				}
+			})
+			for worker := range 8 {
 				all.Go(func() {
 					_, _, err := f.store.Update(f.ctx, id(n), start, func(s session.Session) (session.Session, error) {
 						s.Seq++
-						s.State.Active++
+						if worker%2 == 0 {
+							s.AuthTime++
+						}
 						if worker == 0 {
 							s.Name, s.Provider, s.Check.Stay = "other", "other", true
 						}
@@ -158,7 +160,7 @@ var durable = []struct {
 		}
 		f = reopen()
 		for n, s := range want {
-			if s.Seq != 4 || s.Provider != "other" || !s.Check.Stay {
+			if s.Seq != 8 || s.AuthTime != start/1000+4 || s.Provider != "other" || !s.Check.Stay {
 				f.Errorf("session %d is %+v; want all changes", n, s)
 			}
 			f.holds(s)
