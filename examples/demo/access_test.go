@@ -178,7 +178,7 @@ const noteCover = `(() => {
 // coveredAtOnce checks that a page was covered within a second of its session's end, and that the very next request was refused.
 func (r *running) coveredAtOnce(t *testing.T, tab context.Context, reason, body string) {
 	t.Helper()
-	answer := r.get(t, "/.curfew/check", cookie(t, tab, "curfew"))
+	answer := r.getAt(t, chrome.Eval[string](t, tab, `location.origin`), "/.curfew/check", cookie(t, tab, "curfew"))
 	if answer.StatusCode != http.StatusUnauthorized || answer.Header.Get("Curfew-Reason") != reason {
 		t.Errorf("the next request gets %d %q, want %s", answer.StatusCode, answer.Header.Get("Curfew-Reason"), reason)
 	}
@@ -250,6 +250,29 @@ func TestB5_SignedOutByTheProvider(t *testing.T) {
 	r.goesOn(t, other)
 	press(t, second, "Sign in") // the provider's own session is over too
 	chrome.Until(t, second, passwordIn)
+}
+
+// B4 B5: signing out of one application signs out at the provider, and the provider tells the other one.
+func TestB5_SignOutOfOneApplicationEndsTheOther(t *testing.T) {
+	r := start(t)
+	browser := chrome.New(t)
+	short, normal := chrome.Tab(t, browser), chrome.Tab(t, browser)
+	r.signIn(t, short, r.short+"/patients")
+	chrome.Go(t, normal, r.normal+"/patients") // the provider knows the browser, so no password
+	chrome.Until(t, normal, `document.querySelector("#stay")`)
+	if err := chromedp.Do(normal, chromedp.Click("form button")); err != nil {
+		t.Fatal(err)
+	}
+	chrome.Until(t, normal, `location.pathname === "/patients" && globalThis.curfew?.state === "armed"`)
+	r.untilStreams(t, 2)
+	if !chrome.Eval[bool](t, normal, noteCover) {
+		t.Fatal("the page is covered from the start")
+	}
+	if err := chromedp.Do(short, chromedp.Click(`a[href="/.curfew/sign-out"]`)); err != nil {
+		t.Fatal(err)
+	}
+	chrome.Until(t, short, `location.pathname === "/.curfew/signed-out"`)
+	r.coveredAtOnce(t, normal, "ended_by_provider", "You were signed out at your organisation's sign-in service.")
 }
 
 // A7: the choice to stay signed in is made with the keyboard alone, and goes along to the verifier.

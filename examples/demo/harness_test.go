@@ -220,10 +220,15 @@ func cookie(t *testing.T, tab context.Context, name string) string {
 // get asks the application or the verifier with a cookie and nothing else.
 func (r *running) get(t *testing.T, path, cookie string) apitest.Answer {
 	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, r.short+path, nil)
+	return r.getAt(t, r.short, path, cookie)
+}
+
+func (r *running) getAt(t *testing.T, origin, path, cookie string) apitest.Answer {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, origin+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.AddCookie(&http.Cookie{Name: "curfew", Value: cookie})
-	return apitest.New(t, r.short).Do(request)
+	return apitest.New(t, origin).Do(request)
 }
