@@ -3,6 +3,7 @@ package policycheck_test
 import (
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,8 +90,39 @@ func TestA5_OneRequestPerSession(t *testing.T) {
 		} else {
 			<-next
 		}
-		if n := len(o.requests()); n != 1 || r.counted(policycheck.NotDue) != 1 {
+		synctest.Wait()
+		if n := len(o.requests()); n != 1 || r.counted(policycheck.Confirmed) != 1 {
 			t.Errorf("%d requests for one check, counted %v", n, r.counts)
+		}
+	})
+}
+
+// A heartbeat that asks for the next check when the last one is just about to be forgotten is not forgotten with it.
+func TestA5_NobodyIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		reached, release := make(chan struct{}), make(chan struct{})
+		var slow atomic.Bool
+		slow.Store(true)
+		r := w.replica(func(c *policycheck.Config, _ *engine.Config) {
+			count := c.Count
+			c.Count = func(env string, outcome policycheck.Outcome) {
+				if count(env, outcome); slow.Swap(false) {
+					close(reached)
+					<-release
+				}
+			}
+		})
+		id := r.signIn(clinic, "amara", false)
+		time.Sleep(time.Hour)
+		r.Ask(clinic, id)
+		<-reached
+		time.Sleep(time.Hour)
+		r.Ask(clinic, id)
+		close(release)
+		synctest.Wait()
+		if n := r.counted(policycheck.Confirmed); n != 2 {
+			t.Errorf("counted %v", r.counts)
 		}
 	})
 }

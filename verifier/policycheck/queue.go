@@ -50,6 +50,8 @@ type entry struct {
 	asked time.Time
 	done  chan struct{}
 	next  *entry
+	taken bool // it is its turn
+	again bool // somebody asked since then
 }
 
 // turn is a session whose turn it is.
@@ -72,12 +74,18 @@ func (q *queue) ask(env settings.Environment, id session.ID) <-chan struct{} {
 	defer q.mu.Unlock()
 	of := q.targets[env.ID]
 	of.env = env
-	if waits := q.known[id]; waits != nil {
-		return waits.done
+	if there := q.known[id]; there != nil {
+		there.again = there.taken
+		return there.done
 	}
 	if q.stopped || q.waiting >= q.most {
 		return q.closed
 	}
+	return q.add(id, of).done
+}
+
+// add puts a session at the end of the queue.
+func (q *queue) add(id session.ID, of *target) *entry {
 	comes := &entry{id: id, of: of, asked: q.now(), done: make(chan struct{})}
 	q.known[id] = comes
 	if q.last == nil {
@@ -91,7 +99,7 @@ func (q *queue) ask(env settings.Environment, id session.ID) <-chan struct{} {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	return comes.done
+	return comes
 }
 
 // run is the only one that takes from the queue.
@@ -175,16 +183,21 @@ func (q *queue) take(paced bool) turn {
 		q.last = nil
 	}
 	q.waiting--
+	first.taken = true
 	if now := q.now(); !paced || first.of.breaker.resting(now) {
 		return turn{entry: first, what: spare, why: first.of.breaker.reason(now)}
 	}
 	return turn{entry: first, what: first.of.breaker.asks()}
 }
 
-// finish forgets a session whose check has been carried out, and tells who waits for it.
+// finish forgets a session whose check has been carried out, and tells who waits for it. Who asked meanwhile may have asked for the
+// next one already: whether it is due is seen when it is its turn.
 func (q *queue) finish(of *entry) {
 	q.mu.Lock()
 	delete(q.known, of.id)
+	if of.again && !q.stopped {
+		q.add(of.id, of.of)
+	}
 	q.mu.Unlock()
 	close(of.done)
 }
