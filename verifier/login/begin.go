@@ -65,7 +65,7 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, env settings.E
 		return "", err
 	}
 	location := ""
-	if application := l.options[env.ID].Application; application != nil {
+	if application := l.options[env.ID].Application; application.signsIn() {
 		a.HandIn = true
 		location = application.address(a)
 	} else {

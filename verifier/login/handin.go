@@ -60,7 +60,7 @@ func (l *Login) handIn(w http.ResponseWriter, r *http.Request, env settings.Envi
 			return
 		}
 	}
-	l.complete(w, r, env, application, &http.Request{Header: http.Header{"Cookie": r.PostForm[fieldCookies]}})
+	l.complete(w, r, env, &http.Request{Header: http.Header{"Cookie": r.PostForm[fieldCookies]}})
 }
 
 // knows reports whether a request shows the application's secret, as a bearer token or as the password of HTTP Basic.
@@ -78,7 +78,7 @@ func (a *Application) knows(r *http.Request) bool {
 }
 
 // complete begins the session of a hand-in for the browser with the given cookies.
-func (l *Login) complete(w http.ResponseWriter, r *http.Request, env settings.Environment, application *Application, cookies *http.Request) {
+func (l *Login) complete(w http.ResponseWriter, r *http.Request, env settings.Environment, cookies *http.Request) {
 	refuse := func(code wire.Code, message string) {
 		api.WriteRefusal(w, wire.Refusal{Error: code, Message: message})
 	}
@@ -93,8 +93,8 @@ func (l *Login) complete(w http.ResponseWriter, r *http.Request, env settings.En
 		return
 	}
 	at, ok := l.providers[env.ID]
-	if !ok || at.Issuer() != a.Issuer {
-		refuse(wire.SignInFailed, "the provider changed during the sign-in")
+	if !ok {
+		refuse(wire.SignInFailed, "this environment has no provider")
 		return
 	}
 	who, err := at.HandedIn(r.Context(), r.PostForm.Get(fieldIDToken), a.nonce())
@@ -134,7 +134,7 @@ func (l *Login) complete(w http.ResponseWriter, r *http.Request, env settings.En
 // askApplication has the application ask for credentials: it turned out only now, when the user is known, that a session of theirs
 // has ended (B1).
 func (l *Login) askApplication(w http.ResponseWriter, r *http.Request, env settings.Environment, a attempt) {
-	to, header := "", http.Header{}
+	header := http.Header{}
 	to, err := l.start(r.Context(), headers(header), env, a.again())
 	if err != nil {
 		l.logFault("sign_in_not_begun", env, err)

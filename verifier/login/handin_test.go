@@ -14,6 +14,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/api/apitest"
+	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/login/oidctest"
 )
 
@@ -114,8 +115,8 @@ func TestA6_HandIn(t *testing.T) {
 		t.Errorf("the session is not of the browser's key: %+v", refusal)
 	}
 	s := w.sessions(w.clinic, "sub-alice")
-	if len(s) != 1 || !s[0].Check.Bypassed {
-		t.Errorf("sessions %+v", s)
+	if len(s) != 1 || !s[0].Check.Bypassed || !w.recorded(audit.SignIn, "handed in by the application") {
+		t.Errorf("it is not marked as handed in: %+v", s)
 	}
 
 	// Basic works too, for clients that have nothing else. A user signs in again in place of the session: with credentials (B1).
@@ -163,8 +164,13 @@ func TestA6_HandInNeedsTheSecret(t *testing.T) {
 	if answer := w.handIn(w.bank, bearer, form); answer.StatusCode != http.StatusNotFound {
 		t.Errorf("an environment without an application: %d", answer.StatusCode)
 	}
-	// A page of another origin, though it had the secret.
+	// Two secrets, of which one is right.
 	request, err := http.NewRequest(http.MethodPost, w.clinic.Origin+"/.curfew/hand-in", strings.NewReader(form.Encode()))
+	w.must(err)
+	request.Header["Authorization"] = []string{bearer, "Bearer another"}
+	isRefusal(t, "two secrets", p, p.Do(request), 401, wire.SignInFailed)
+	// A page of another origin, though it had the secret.
+	request, err = http.NewRequest(http.MethodPost, w.clinic.Origin+"/.curfew/hand-in", strings.NewReader(form.Encode()))
 	w.must(err)
 	request.Header.Set("Authorization", bearer)
 	request.Header.Set("Origin", "https://evil.example")
@@ -261,6 +267,20 @@ func TestB3_HandInOfOurOwnAttempt(t *testing.T) {
 		"iat": w.clock().Unix(), "exp": w.clock().Unix() + 600, "nonce": param(t, authorization, "nonce")})
 	form := url.Values{"id_token": {token}, "state": {param(t, authorization, "state")}, "cookies": {p.cookieHeader()}}
 	isRefusal(t, "our own attempt", p, w.handIn(w.clinic, bearer, form), 403, wire.SignInFailed)
+}
+
+// An application without a sign-in of its own leaves people to Curfew's.
+func TestA6_ApplicationWithoutASignIn(t *testing.T) {
+	t.Parallel()
+	own := ownApplication()
+	own.Application.SignIn = ""
+	w := newWorld(t, options{login: own, handIn: ownSignIn.ID})
+	p := w.signedIn(w.clinic, oidctest.Alice())
+	w.pass(2 * time.Second)
+	_, to, _ := p.SignOut(nil)
+	if param(t, to.Location, "id_token_hint") == "" {
+		t.Errorf("the sign-out lacks the hint: %s", to.Location)
+	}
 }
 
 // B1 and B2 hold for what is handed in: by the browser's cookie, and by the user when the browser knows nothing.

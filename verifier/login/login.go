@@ -43,9 +43,13 @@ type Application struct {
 	// SecretHash is the SHA-256 digest of the secret that the back end shows. The secret must be unguessable, because guesses are
 	// not held up: whoever made many would otherwise keep everybody from signing in.
 	SecretHash [sha256.Size]byte
-	// SignIn is where the application's own sign-in begins: a path of its origin, or an address.
+	// SignIn is where the application's own sign-in begins: a path of its origin, or an address. Empty: people sign in here, and there
+	// is nothing to hand in.
 	SignIn string
 }
+
+// signsIn reports whether the application signs people in, and not Curfew.
+func (a *Application) signsIn() bool { return a != nil && a.SignIn != "" }
 
 // Login serves signing in, coming back, resuming and signing out. It is safe for concurrent use.
 type Login struct {

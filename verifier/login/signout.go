@@ -168,7 +168,7 @@ func (l *Login) endSession(ctx context.Context, env settings.Environment, hint s
 	state = base64.RawURLEncoding.EncodeToString(raw)
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
-	if l.options[env.ID].Application != nil {
+	if l.options[env.ID].Application.signsIn() {
 		hint = "" // it was issued to the application, and a hint for another client than the one that asks is refused (section 2)
 	}
 	request := provider.EndSession{Hint: hint, Back: l.site.URL(env, "signed-out"), State: state}

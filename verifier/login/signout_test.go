@@ -183,6 +183,22 @@ func TestB4_SignOutHereSaysSo(t *testing.T) {
 	}
 }
 
+// B4: an ID token so long that the address would be more than the agent takes is left out: the provider then asks the person.
+func TestB4_LongHint(t *testing.T) {
+	t.Parallel()
+	alice := oidctest.Alice()
+	alice.Claims = map[string]any{"groups": strings.Repeat("g", 5650)}
+	w := newWorld(t, options{provider: oidctest.Options{Users: []oidctest.User{alice}}})
+	p := w.signedIn(w.clinic, alice)
+	_, to, refusal := p.SignOut(nil)
+	if refusal.Error != "" || param(t, to.Location, "id_token_hint") != "" || param(t, to.Location, "state") == "" {
+		t.Fatalf("%+v, an address of %d bytes", refusal, len(to.Location))
+	}
+	if back := oidctest.Logout(t, p.site, to.Location); !strings.Contains(text(p.Get(back)), "signed you out too") {
+		t.Errorf("the provider leads to %s", back)
+	}
+}
+
 // B4: a provider without an end-session address, or one that does not answer, gets the local part and an honest page.
 func TestB4_ProviderThatCannotBeTold(t *testing.T) {
 	t.Parallel()
