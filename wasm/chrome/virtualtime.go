@@ -12,6 +12,9 @@ import (
 // step is how much virtual time passes at once. Whoever moves another clock in step with the page's is never further apart.
 const step = 250 * time.Millisecond
 
+// patience is how long one step of virtual time may take.
+const patience = time.Minute
+
 // WithoutStreams takes server-sent events from every page that the tab opens from now on. Virtual time waits for a page's requests,
 // and a stream is one that never ends: with one open, no Pass would return.
 func WithoutStreams(t testing.TB, tab context.Context) {
@@ -40,13 +43,15 @@ func Pass(t testing.TB, tab context.Context, length time.Duration, advance func(
 			Policy: emulation.VirtualTimePolicyPauseIfNetworkFetchesPending,
 			Budget: new(float64(now.Milliseconds())),
 		}
-		_, err := chromedp.Run(tab, chromedp.WaitEvent(emulation.VirtualTimeBudgetExpired, nil, chromedp.Func(
+		ctx, cancel := context.WithTimeout(tab, patience)
+		_, err := chromedp.Run(ctx, chromedp.WaitEvent(emulation.VirtualTimeBudgetExpired, nil, chromedp.Func(
 			func(ctx context.Context, _ *chromedp.Target) error {
 				_, err := chromedp.Call(ctx, emulation.SetVirtualTimePolicy, params)
 				return err
 			})))
+		cancel()
 		if err != nil {
-			t.Fatalf("letting %s pass in the tab: %v", now, err)
+			t.Fatalf("letting %s pass in the tab: %v (if it took too long: is a request open that never ends? See WithoutStreams)", now, err)
 		}
 	}
 }

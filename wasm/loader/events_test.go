@@ -118,7 +118,10 @@ func TestB4_OneStreamCoversAllTabs(t *testing.T) {
 	s.untilStreams(t, 1, 1)
 	second, third := anotherTab(t, s, browser, 1), anotherTab(t, s, browser, 2)
 	s.untilStreams(t, 1, 1)
+	// What a script says about the page's life means nothing.
+	chrome.Eval[any](t, first, `void (dispatchEvent(new Event("pagehide")), document.dispatchEvent(new Event("freeze")))`)
 	wantHintForAll(t, s, first, second, third)
+	s.untilStreams(t, 1, 1)
 
 	s.say("event: settings\ndata: {}\n\n") // nothing that this page knows
 	s.say("data: ended\n\n")
@@ -146,8 +149,17 @@ func TestB4_OneStreamCoversAllTabs(t *testing.T) {
 // A14: when the tab that holds the stream goes, in whatever way, the next one takes over, and what comes then reaches all that are
 // left. A page that comes back waits for its turn again.
 func TestA14_StreamIsHandedOn(t *testing.T) {
+	away := func(t testing.TB, s *site, tab context.Context) {
+		chrome.Eval[any](t, tab, `void (globalThis.kept = true)`)
+		chrome.Go(t, tab, s.URL+"/bye")
+	}
+	back := func(t testing.TB, s *site, tab context.Context) {
+		chrome.Eval[any](t, tab, `void history.back()`)
+		chrome.Until(t, tab, `globalThis.kept && location.pathname === "/back"`)
+	}
 	for name, c := range map[string]struct {
 		leave, comeBack func(testing.TB, *site, context.Context)
+		script          string
 	}{
 		"closed": {leave: func(t testing.TB, _ *site, tab context.Context) {
 			call(t, tab, page.Close, cdp.Empty{})
@@ -160,16 +172,9 @@ func TestA14_StreamIsHandedOn(t *testing.T) {
 		"gone elsewhere": {leave: func(t testing.TB, s *site, tab context.Context) {
 			chrome.Go(t, tab, "about:blank")
 		}},
-		"back/forward cache": {
-			leave: func(t testing.TB, s *site, tab context.Context) {
-				chrome.Eval[any](t, tab, `void (globalThis.kept = true)`)
-				chrome.Go(t, tab, s.URL+"/bye")
-			},
-			comeBack: func(t testing.TB, s *site, tab context.Context) {
-				chrome.Eval[any](t, tab, `void history.back()`)
-				chrome.Until(t, tab, `globalThis.kept && location.pathname === "/back"`)
-			},
-		},
+		"back and forward": {leave: away, comeBack: back},
+		"back and forward, without the events that only Chromium has": {leave: away, comeBack: back,
+			script: `for (const kind of ["freeze", "resume"]) addEventListener(kind, (event) => event.stopImmediatePropagation(), true)`},
 		"frozen": {
 			leave:    func(t testing.TB, _ *site, tab context.Context) { freeze(t, tab) },
 			comeBack: func(t testing.TB, _ *site, tab context.Context) { thaw(t, tab) },
@@ -179,7 +184,10 @@ func TestA14_StreamIsHandedOn(t *testing.T) {
 			s := newSite(t)
 			s.set(func(s *site) { s.cache = "no-cache" }) // so that the back/forward cache takes it
 			browser := chrome.New(t)
-			first, _ := open(t, s, browser)
+			first := chrome.Tab(t, browser)
+			chrome.BeforeLoad(t, first, c.script)
+			chrome.Go(t, first, s.URL+"/.curfew/sign-in")
+			chrome.Until(t, first, `location.pathname === "/back" && globalThis.curfew?.state === "armed"`)
 			s.untilStreams(t, 1, 1)
 			second, third := anotherTab(t, s, browser, 1), anotherTab(t, s, browser, 2)
 			c.leave(t, s, first)
@@ -272,6 +280,7 @@ func breakConnections(s *site) {
 // loader waits as for the first.
 func TestStreamThatLivedIsOpenedAgainAtOnce(t *testing.T) {
 	s := newSite(t)
+	breakConnections(s)
 	tab := chrome.Tab(t, chrome.New(t))
 	chrome.BeforeLoad(t, tab, slowTimers)
 	chrome.Go(t, tab, s.URL+"/.curfew/sign-in")
@@ -285,12 +294,13 @@ func TestStreamThatLivedIsOpenedAgainAtOnce(t *testing.T) {
 		wantHintForAll(t, s, tab)
 	}
 	chrome.Eval[any](t, tab, later)
-	s.set(func(s *site) { s.eventsStatus = http.StatusServiceUnavailable })
+	s.set(func(s *site) { s.eventsStatus = -1 })
 	s.say("")
-	s.untilStreams(t, 0, 5)
 	chrome.Until(t, tab, `slow.length === 1`)
+	_, asked := s.streamCounts()
+	chrome.Eval[any](t, tab, later)
 	wait(t, tab, "1000")
-	s.untilStreams(t, 0, 5)
+	s.untilStreams(t, 0, asked)
 }
 
 // An agent that failed holds no stream, and none is left waiting.
