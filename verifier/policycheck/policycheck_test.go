@@ -180,7 +180,7 @@ func TestA5_ALongQueueEndsNoSession(t *testing.T) {
 			if r.reason(id) != "" || s.State.CheckBy != 0 {
 				t.Fatalf("session %s ended for %q, or has a deadline: %d", id, r.reason(id), s.State.CheckBy)
 			}
-			if late := time.Duration(time.Now().UnixMilli()-s.Check.At) * time.Millisecond; late > 105*time.Minute {
+			if late := time.Duration(time.Now().UnixMilli()-s.Check.At) * time.Millisecond; late > 2*time.Hour {
 				t.Fatalf("session %s was confirmed %s ago", id, late)
 			}
 		}
