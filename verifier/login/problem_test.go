@@ -3,6 +3,7 @@ package login_test
 import (
 	"errors"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +20,11 @@ func TestA7_PagesOfFailures(t *testing.T) {
 	p.refused("cancelled", oidctest.Cancel(t, p.site, p.Authorization("/patients")), 403, "was cancelled")
 	logged := func(what string) {
 		t.Helper()
-		if !strings.Contains(w.log.String(), what) {
+		if !regexp.MustCompile(what).MatchString(w.log.String()) {
 			t.Errorf("the log does not say %s:\n%s", what, w.log)
 		}
 	}
-	logged("cause=access_denied")
+	logged("level=WARN .*cause=access_denied")
 	for code, want := range map[string]struct {
 		status int
 		says   string
@@ -49,9 +50,9 @@ func TestA7_PagesOfFailures(t *testing.T) {
 		w.clinic.at.Recover(t, oidctest.Token)
 		logged(cause)
 	}
-	fault("500", oidctest.Answer{Status: 500}, 502, "cannot be reached", "cause=server_error")
+	fault("500", oidctest.Answer{Status: 500}, 502, "cannot be reached", "level=ERROR .*cause=server_error")
 	fault("429", oidctest.Answer{Status: 429}, 502, "cannot be reached", "cause=rate_limited")
-	fault("invalid_client", oidctest.Answer{Status: 401, Error: "invalid_client"}, 502, "do not fit together", "cause=invalid_client")
+	fault("invalid_client", oidctest.Answer{Status: 401, Error: "invalid_client"}, 502, "do not fit together", "level=ERROR .*cause=invalid_client")
 	fault("hangs up", oidctest.Answer{HangUp: true}, 502, "cannot be reached", "cause=connection")
 
 	address, _ := p.callback("/patients")

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -166,12 +167,14 @@ func TestB3_MixUpOfTwoProviders(t *testing.T) {
 	address, _ = p.callback("/patients")
 	first := w.clinic.at
 	w.clinic.at = w.bank.at
+	w.bank.at.Answer(t, oidctest.Discovery, withoutIssuer(t, w.bank.at)) // as most providers are
 	w.restart()
-	p.refused("the provider changed", address, 403, "did not fit this sign-in")
+	p.refused("the provider changed", change(t, address, "iss", ""), 403, "did not fit this sign-in")
 	if n := w.bank.at.Count(t, oidctest.Token); n != 0 {
 		t.Errorf("the new provider was asked %d times", n)
 	}
 	w.clinic.at = first
+	w.bank.at.Recover(t, oidctest.Discovery)
 	w.restart()
 
 	// The bank's answer, with its own code and issuer, at the clinic.
@@ -185,6 +188,26 @@ func TestB3_MixUpOfTwoProviders(t *testing.T) {
 	name := customer.Cookies("curfew-signin-")[0]
 	p.SetCookie(name, customer.Cookie(name))
 	p.refused("the bank's sign-in cookie at the clinic", strings.Replace(there, w.bank.Origin, w.clinic.Origin, 1), 403, "not begun in this browser")
+}
+
+// withoutIssuer is a provider's discovery document without the promise of iss in its answers (RFC 9207 section 3).
+func withoutIssuer(t *testing.T, at *oidctest.Provider) oidctest.Answer {
+	t.Helper()
+	response, err := http.Get(at.Issuer + "/.well-known/openid-configuration")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var doc map[string]any
+	if err := json.NewDecoder(response.Body).Decode(&doc); err != nil || doc["authorization_response_iss_parameter_supported"] != true {
+		t.Fatalf("the discovery document is %v, %v", doc, err)
+	}
+	delete(doc, "authorization_response_iss_parameter_supported")
+	body, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return oidctest.Answer{Header: map[string]string{"Content-Type": "application/json"}, Body: string(body)}
 }
 
 // Session fixation: what an attacker plants in a browser is not what its user's session becomes.
