@@ -278,7 +278,7 @@ func (w *writer) succeed(taken *batch) {
 
 // fail takes back created sessions, which nobody has seen, and keeps everything else for the next try: an ending stays in
 // force although its caller is told that it is not durable. What the failed commit may have left of a creation on
-// the disk is removed by the next try too.
+// the disk is removed by the next try too. Errands are not tried again: their callers are told that they failed.
 func (w *writer) fail(taken *batch, written []*record, failure *FileError) {
 	if w.store.failure.Swap(failure) == nil {
 		w.logger.Error("session store cannot write; trying again", "path", w.store.path, "err", failure)
