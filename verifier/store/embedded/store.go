@@ -1,6 +1,7 @@
 // Package embedded keeps sessions in memory and in one SQLite file: for a single verifier. Memory answers every read but those of
-// secrets, of marks and by the provider's session ID; the file makes what was acknowledged survive kill -9 and power loss. One goroutine writes, and commits together what
-// arrived while it was committing. For several verifiers on the same sessions there is another store.
+// secrets, of marks and by the provider's session ID; the file makes what was acknowledged survive kill -9 and power loss. One
+// goroutine writes, and commits together what arrived while it was committing. For several verifiers on the same sessions there is
+// another store.
 package embedded
 
 import (
