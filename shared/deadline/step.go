@@ -26,7 +26,7 @@ type Stay struct{ At Instant }
 type Change struct{ Settings policy.Settings }
 
 // Unconfirmed says that the provider could not be asked whether the user may go on: it must have confirmed the user By then (A7).
-// The full warning is left all the same (P3). Only the first of several counts, so repeating it moves nothing.
+// The full warning is left all the same (P3), and the instant is rounded up to the second. Only the first of several counts, so repeating it moves nothing.
 type Unconfirmed struct{ By Instant }
 
 // Confirmed says that the provider has confirmed the user (A5).
@@ -91,7 +91,7 @@ func (e Change) apply(s State, now Instant) State {
 
 func (e Unconfirmed) apply(s State, now Instant) State {
 	if s.CheckBy == 0 {
-		s.CheckBy = max(e.By, now+millis(s.Settings.SessionWarning))
+		s.CheckBy = (max(e.By, now+millis(s.Settings.SessionWarning)) + 999) / 1000 * 1000
 	}
 	return s
 }

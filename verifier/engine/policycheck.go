@@ -175,7 +175,7 @@ func (e *Engine) Postpone(ctx context.Context, env settings.Environment, claim C
 			by += env.Check.Budget.Milliseconds()
 		}
 		by = max(by, now+(patience+s.State.Settings.SessionWarning).Milliseconds())
-		s.State = deadline.Step(s.State, deadline.Unconfirmed{By: wholeSecond(by)}, now)
+		s.State = deadline.Step(s.State, deadline.Unconfirmed{By: by}, now)
 		since := time.Duration(now-over) * time.Millisecond
 		s.Check.Next = wholeSecond(now + max(min(max(since/4, leastRetry), mostRetry), why.RetryAfter).Milliseconds())
 		return s, nil

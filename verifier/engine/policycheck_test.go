@@ -236,6 +236,23 @@ func TestA7_UnreachableHasABudget(t *testing.T) {
 	}
 }
 
+// A7: a clock that was set back does not keep the outage from being noted.
+func TestA7_UnreachableWithAClockThatWentBack(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn(free)
+	b.keepOn(60*minute - 1)
+	w.pass(second)
+	b.takeNonce()
+	_, err := b.send(b.beat(0))
+	w.must(err)
+	claim := w.claim(b)
+	w.pass(-5*minute - 7)
+	w.must(w.Postpone(context.Background(), free, claim, engine.Failure{Cause: "dns"}))
+	if by := b.state().State.CheckBy; by%second != 0 || by < w.now+20*minute {
+		t.Errorf("goes on until %d", by)
+	}
+}
+
 // A7: an outage that passes leaves nothing behind, and who comes back after one is judged anew.
 func TestA7_AnOutageThatPasses(t *testing.T) {
 	w := newWorld(t)
