@@ -156,6 +156,7 @@ func TestGivenUpBeforeItWasServed(t *testing.T) {
 		gaveUp <- err
 	}()
 	gate.Wait(t, 1)
+	a.provider.Answer(t, oidctest.Token, oidctest.Answer{Status: 503, Times: 1}) // for the next that is served
 	cancel()
 	if err := <-gaveUp; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -164,6 +165,8 @@ func TestGivenUpBeforeItWasServed(t *testing.T) {
 	if n := gate.Release(t); n != 0 {
 		t.Errorf("%d were held", n)
 	}
+	_, err := a.refresh(token)
+	refused(t, err, 503, "")
 	a.mustRefresh(token)
 }
 

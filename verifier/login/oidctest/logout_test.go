@@ -125,6 +125,7 @@ func TestBackchannelLogout(t *testing.T) {
 		t.Error("one sid for two sessions")
 	}
 	a.later(time.Minute)
+	a.provider.AlterIDTokens(t, oidctest.Alteration{Set: map[string]any{"nonce": "not in a logout token"}})
 
 	sent := a.provider.EndSessions(t, "sub-alice")
 	if len(sent) != 3 {
@@ -145,6 +146,7 @@ func TestBackchannelLogout(t *testing.T) {
 		t.Fatalf("%d tokens for the client that knows people", len(tokens))
 	}
 	a.check(tokens[0], "by-user", "sub-alice", "")
+	a.provider.AlterIDTokens(t)
 
 	if s := a.signIn(oidctest.Alice()); !s.asked || s.SID == second.SID {
 		t.Errorf("asked %v, sid %q as before", s.asked, s.SID)

@@ -2,6 +2,7 @@ package oidctest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,18 +52,18 @@ func TestProcessEnds(t *testing.T) {
 	if _, err := p.call(own.id, "no such thing", nil); err == nil || !strings.Contains(err.Error(), "no such thing") {
 		t.Errorf("got %v", err)
 	}
-	waiting := make(chan error)
-	go func() {
-		_, err := p.call(own.id, "held", map[string]any{"endpoint": Token, "n": 1})
-		waiting <- err
-	}()
+	waiting := make(chan reply, 1)
+	held := fmt.Sprintf(`{"id":99,"provider":%d,"op":"held","args":{"endpoint":"token","n":1}}`, own.id)
+	if err := p.send(99, []byte(held+"\n"), waiting); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := p.call(own.id, "requests", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-waiting; err == nil {
+	if r := <-waiting; r.Error == "" {
 		t.Error("an answer of a process that has ended")
 	}
 	if _, err := p.call(own.id, "requests", nil); err == nil || !strings.Contains(err.Error(), "has ended") || !strings.Contains(err.Error(), "no such thing") {

@@ -1,8 +1,10 @@
 package oidctest_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,22 +91,23 @@ func TestTakenBack(t *testing.T) {
 		act     func(*testing.T, *oidctest.Provider)
 		other   bool // the same person's grant for the other client goes on
 		restore func(*testing.T, *oidctest.Provider)
+		says    string // in the sign-in form
 	}{
 		{"disabled", func(t *testing.T, p *oidctest.Provider) { p.Disable(t, "sub-alice") }, false,
-			func(t *testing.T, p *oidctest.Provider) { p.Enable(t, "sub-alice") }},
+			func(t *testing.T, p *oidctest.Provider) { p.Enable(t, "sub-alice") }, "disabled"},
 		{"removed", func(t *testing.T, p *oidctest.Provider) { p.Remove(t, "sub-alice") }, false,
-			func(t *testing.T, p *oidctest.Provider) { p.Add(t, oidctest.Alice()) }},
+			func(t *testing.T, p *oidctest.Provider) { p.Add(t, oidctest.Alice()) }, "wrong"},
 		{"revoked", func(t *testing.T, p *oidctest.Provider) {
 			if n := p.Revoke(t, "sub-alice", ""); n != 2 {
 				t.Errorf("%d grants", n)
 			}
-		}, false, nil},
+		}, false, nil, ""},
 		{"revoked for one client", func(t *testing.T, p *oidctest.Provider) {
 			if n := p.Revoke(t, "sub-alice", "web"); n != 1 {
 				t.Errorf("%d grants", n)
 			}
-		}, true, nil},
-		{"signed out there", func(t *testing.T, p *oidctest.Provider) { p.EndSessions(t, "sub-alice") }, false, nil},
+		}, true, nil, ""},
+		{"signed out there", func(t *testing.T, p *oidctest.Provider) { p.EndSessions(t, "sub-alice") }, false, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -129,8 +132,8 @@ func TestTakenBack(t *testing.T) {
 			if test.restore == nil {
 				return
 			}
-			if _, _, err := oidctest.NewBrowser().Authorize(a.authURL(), "alice", oidctest.Alice().Password); err == nil {
-				t.Error("she can sign in")
+			if _, _, err := oidctest.NewBrowser().Authorize(a.authURL(), "alice", oidctest.Alice().Password); !errors.Is(err, oidctest.ErrSignIn) || !strings.Contains(err.Error(), test.says) {
+				t.Error("signing in:", err)
 			}
 			test.restore(t, a.provider)
 			a.mustRefresh(alice.token.RefreshToken)
