@@ -59,7 +59,8 @@ type Delivery struct {
 }
 
 // EndSessions signs a person out at the provider, in every browser, with all that a sign-out there does: logout tokens are sent to every
-// client that has an address for them, grants are revoked. It returns when the clients have answered.
+// client that has an address for them, and grants are revoked unless they are for use without the session (Client.Offline). It returns when
+// the clients have answered.
 func (p *Provider) EndSessions(t testing.TB, sub string) []Delivery {
 	t.Helper()
 	var sent []Delivery

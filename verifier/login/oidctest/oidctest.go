@@ -30,7 +30,7 @@ type Client struct {
 	// BackchannelLogoutURI, ID tokens and logout tokens carry sid. Without it neither does, and a logout token has only sub.
 	SessionRequired bool `json:"sessionRequired"`
 
-	RequireAuthTime bool   `json:"requireAuthTime"` // auth_time in ID tokens even where max_age was not sent
+	RequireAuthTime bool   `json:"requireAuthTime"` // auth_time in ID tokens even where neither max_age nor prompt=login was sent
 	Alg             string `json:"alg,omitempty"`   // signs ID tokens and logout tokens: ES256 (default), or RS256, whose keys take longer to make
 	NoRefresh       bool   `json:"noRefresh"`       // no refresh tokens
 	Offline         bool   `json:"offline"`         // refresh tokens outlive the person's session at the provider, as with the scope offline_access
