@@ -16,8 +16,8 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
     wake: null, // set by the agent, like gap
     gap: null,
     armed() {
-      setState("armed");
       performance.mark("curfew:armed");
+      setState("armed");
     },
     ended() { setState("ended"); },
     expect(wakeMillis, endMillis) {
