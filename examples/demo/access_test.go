@@ -293,7 +293,7 @@ func TestA7_StaySignedInByKeyboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	chrome.Go(t, tab, r.normal+"/patients")
-	chrome.Until(t, tab, `document.querySelector("#stay")`)
+	chrome.Until(t, tab, `document.querySelector("#stay") && document.readyState === "complete"`)
 	r.looks(t, tab, "stay")
 	focus := func(key, want string) {
 		t.Helper()
@@ -313,7 +313,7 @@ func TestA7_StaySignedInByKeyboard(t *testing.T) {
 	if err := chromedp.Do(tab, chromedp.KeyEvent(kb.Enter)); err != nil {
 		t.Fatal(err)
 	}
-	chrome.Until(t, tab, passwordIn)
+	chrome.Until(t, tab, passwordIn+` && document.activeElement.name === "username"`)
 	if err := chromedp.Do(tab, chromedp.KeyEvent(users[0].Name+kb.Tab+users[0].Password+kb.Enter)); err != nil {
 		t.Fatal(err)
 	}
