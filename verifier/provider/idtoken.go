@@ -100,10 +100,9 @@ func (p *Provider) continues(said claims, last string) check {
 			return "auth_time"
 		}
 	}
-	if then, ok := before.seconds("iat"); ok {
-		if at, ok := said.seconds("iat"); !ok || then-at > int64((p.config.ClockSkew+rounding)/time.Second) {
-			return "iat"
-		}
+	then, _ := before.seconds("iat")
+	if at, ok := said.seconds("iat"); !ok || then-at > int64((p.config.ClockSkew+rounding)/time.Second) {
+		return "iat"
 	}
 	return ""
 }

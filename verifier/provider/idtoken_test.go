@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ var unsoundTokens = []struct {
 	{"exp", "no exp", func(_ *scripted, c map[string]any) { delete(c, "exp") }},
 	{"exp", "expired", func(s *scripted, c map[string]any) { c["exp"] = s.clock.in(-skew) }},
 	{"exp", "a text", func(_ *scripted, c map[string]any) { c["exp"] = "1900000000" }},
-	{"exp", "after the year 9999", func(_ *scripted, c map[string]any) { c["exp"] = 1e13 }},
+	{"exp", "after the year 9999", func(_ *scripted, c map[string]any) { c["exp"] = int64(253402300800) }},
 	{"iat", "no iat", func(_ *scripted, c map[string]any) { delete(c, "iat") }},
 	{"iat", "in the future", func(s *scripted, c map[string]any) { c["iat"] = s.clock.in(skew + 2*time.Second) }},
 	{"iat", "negative", func(_ *scripted, c map[string]any) { c["iat"] = -5 }},
@@ -106,6 +107,8 @@ func TestSoundIDTokensAreTaken(t *testing.T) {
 	p := s.provider(func(c *Config) { c.ClockSkew = skew })
 	for what, change := range map[string]func(map[string]any){
 		"as it is":               nil,
+		"for ages":               func(c map[string]any) { c["exp"] = int64(253402300799) },
+		"sixteen levels":         func(c map[string]any) { c["x"] = json.RawMessage(strings.Repeat("[", 15) + strings.Repeat("]", 15)) },
 		"several audiences":      func(c map[string]any) { c["aud"], c["azp"] = []string{"other", "curfew"}, "curfew" },
 		"a list of one audience": func(c map[string]any) { c["aud"] = []string{"curfew"} },
 		"just expired":           func(c map[string]any) { c["exp"] = s.clock.in(-skew + time.Second) },
@@ -195,7 +198,7 @@ func TestUnsoundFormsAreRefused(t *testing.T) {
 		{"claims", "sub twice", s.key.signRaw(t, `{"alg":"RS256"}`, `{"sub":"bjarne",`+string(payload[1:]))},
 		{"claims", "sub twice, once escaped", s.key.signRaw(t, `{"alg":"RS256"}`, `{"s\u0075b":"bjarne",`+string(payload[1:]))},
 		{"claims", "twice further in", s.key.signRaw(t, `{"alg":"RS256"}`, `{"x":[{"a":1,"a":1}],`+string(payload[1:]))},
-		{"claims", "deep", s.key.signRaw(t, `{"alg":"RS256"}`, `{"x":`+strings.Repeat("[", 20)+strings.Repeat("]", 20)+`,`+string(payload[1:]))},
+		{"claims", "deep", s.key.signRaw(t, `{"alg":"RS256"}`, `{"x":`+strings.Repeat("[", 16)+strings.Repeat("]", 16)+`,`+string(payload[1:]))},
 		{"claims", "not UTF-8", s.key.signRaw(t, `{"alg":"RS256"}`, `{"x":"`+"\xff"+`",`+string(payload[1:]))},
 	} {
 		t.Run(one.check+"/"+one.what, func(t *testing.T) {
@@ -246,6 +249,7 @@ func TestIdentity(t *testing.T) {
 		{"a name that is none", 5, "amara@clinic.example", "amara@clinic.example"},
 		{"a name with a line break", "Dr\r\nAmara", "amara@clinic.example", "amara@clinic.example"},
 		{"neither", nil, nil, ""},
+		{"the longest name", long[:session.MaxName], nil, long[:session.MaxName]},
 		{"a long name", "x" + long, nil, "x" + long[:254]},
 	} {
 		s.answer(s.idToken(func(c map[string]any) { c["name"], c["preferred_username"] = one.name, one.username }), "")

@@ -156,6 +156,7 @@ func TestB5_UnsoundFormsAreRefused(t *testing.T) {
 		{"form", "two parts", parts[0] + "." + parts[1]},
 		{"form", "four parts", good + "."},
 		{"form", "five parts, as of an encrypted one", good + "." + parts[1] + "." + parts[2]},
+		{"form", "no header", "." + parts[1] + "." + parts[2]},
 		{"form", "no payload", parts[0] + ".." + parts[2]},
 		{"form", "no signature", parts[0] + "." + parts[1] + "."},
 		{"form", "white space", good + "\n"},
@@ -185,6 +186,10 @@ func TestB5_UnsoundFormsAreRefused(t *testing.T) {
 			got, err := p.LogoutToken(t.Context(), one.raw)
 			wantLogout(t, got, err, one.check)
 		})
+	}
+	fresh := s.provider(nil)
+	if got, err := fresh.LogoutToken(t.Context(), long(padding+1)); fresh.document.last() != nil {
+		t.Errorf("the document was read for a token that is too large: %+v, %v", got, err)
 	}
 	if _, err := p.LogoutToken(t.Context(), long(padding)); err != nil || len(long(padding)) > MaxLogoutToken {
 		t.Errorf("the largest token, %d bytes: %v", len(long(padding)), err)

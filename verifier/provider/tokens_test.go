@@ -247,7 +247,7 @@ func TestRefreshContinuesTheSignIn(t *testing.T) {
 	if _, err := p.Refresh(t.Context(), in, dontKeep(t)); err != nil {
 		t.Errorf("no last ID token: %v", err)
 	}
-	for _, bad := range []string{"x", "e30.e30", "e30.W10.e30"} {
+	for _, bad := range []string{"x", "e30.e30", "e30.W10.e30", s.idToken(nil) + "!"} {
 		in.IDToken = bad
 		_, err := p.Refresh(t.Context(), in, dontKeep(t))
 		wantCheck(t, err, Unreachable, "form")
