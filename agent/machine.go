@@ -182,6 +182,11 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 		m.end(warning.Ended(refusal.Reason))
 	case wire.NoSession, wire.WrongKey:
 		m.end(warning.NoSession())
+	case wire.ProviderFailed:
+		// After a long absence the verifier says nothing before the identity provider has confirmed the user: the page stays covered
+		// until then (A5).
+		m.gap, m.sentGap = true, false
+		m.backOff(at)
 	default:
 		m.backOff(at)
 	}

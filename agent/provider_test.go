@@ -52,6 +52,35 @@ func TestA5_NoEndOfItsOwn(t *testing.T) {
 	}
 }
 
+// A5: a page that comes back after a long absence is covered until the provider has confirmed the user, and nobody presses anything.
+func TestA5_CoveredUntilTheProviderConfirmsAReturn(t *testing.T) {
+	v, d := begin(free)
+	d.Pass(3 * minute)
+	expect(t, d, page)
+	refusing := true
+	answer := d.Verifier
+	d.Verifier = func(request agent.Request, now int64) (wire.Reply, error) {
+		if refusing {
+			return wire.Reply{}, &agent.Refused{Refusal: wire.Refusal{Error: wire.ProviderFailed}}
+		}
+		return answer(request, now)
+	}
+	d.Sleep(60 * 60 * minute)
+	d.Wake()
+	for range 20 {
+		d.Pass(3 * second)
+		if d.Orders.Cover == nil {
+			t.Fatal("the page can be seen before the provider has confirmed the user")
+		}
+	}
+	refusing = false
+	d.Pass(6 * second)
+	expect(t, d, page)
+	if v.state.EndedAt != 0 {
+		t.Errorf("ended for %s", v.state.Reason)
+	}
+}
+
 // A5, A3: the inactivity timeout is the only end there is.
 func TestA5_InactivityAlone(t *testing.T) {
 	s := times

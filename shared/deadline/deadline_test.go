@@ -141,6 +141,21 @@ func TestA7_TheProvidersSilenceHasADeadline(t *testing.T) {
 	}
 }
 
+// D5: a session without a deadline of its own ends when its browser does not come back, and each word of the provider puts that off.
+func TestD5_ASessionThatIsLeftLapses(t *testing.T) {
+	s := Begin(policy.Settings{SessionWarning: 20 * time.Minute, InactivityWarning: 2 * time.Minute}, start)
+	s = Step(s, Confirmed{Lapses: start + 100*minute}, start)
+	if ends, reason := s.Ends(); ends != start+100*minute || reason != wire.AgentSilent || s.SessionEnds() != 0 || s.Warning(ends-1) != wire.WarnNone {
+		t.Errorf("ends %d for %q, warning %q", ends-start, reason, s.Warning(ends-1))
+	}
+	s = Step(s, Confirmed{Lapses: start + 200*minute}, start+99*minute)
+	s = Step(s, Confirmed{Lapses: start + 150*minute}, start+99*minute)
+	s = Step(s, Change{Settings: s.Settings}, start+99*minute)
+	if over := Step(s, Tick{}, start+200*minute); over.EndedAt != start+200*minute || over.Reason != wire.AgentSilent {
+		t.Errorf("ended at %d for %q", over.EndedAt-start, over.Reason)
+	}
+}
+
 // drawEvent draws any event with any instant around now, including the future and long ago.
 func drawEvent(t *rapid.T, now Instant) Event {
 	at := now + rapid.Int64Range(-30*minute, 30*minute).Draw(t, "at")
@@ -158,7 +173,7 @@ func drawEvent(t *rapid.T, now Instant) Event {
 	case 5:
 		return Unconfirmed{By: at}
 	case 6:
-		return Confirmed{}
+		return Confirmed{Lapses: at}
 	}
 	return Tick{}
 }

@@ -30,6 +30,9 @@ type State struct {
 	// ends (A7). Zero while nothing is wrong.
 	CheckBy Instant
 
+	// Lapses is when a session ends whose browser does not come back (D5): each word of the provider moves it. Zero: it does not.
+	Lapses Instant
+
 	EndedAt Instant     // zero while the session lives; then the exact instant of its end, and final
 	Reason  wire.Reason // set with EndedAt
 }
@@ -102,6 +105,9 @@ func (s State) Ends() (Instant, wire.Reason) {
 	}
 	if idle := s.InactivityEnds(); idle != 0 && idle < ends {
 		ends, reason = idle, wire.Inactivity
+	}
+	if s.Lapses != 0 && s.Lapses < ends {
+		ends, reason = s.Lapses, wire.AgentSilent
 	}
 	return ends, reason
 }

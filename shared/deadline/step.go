@@ -29,8 +29,8 @@ type Change struct{ Settings policy.Settings }
 // The full warning is left all the same (P3), and the instant is rounded up to the second. Only the first of several counts, so repeating it moves nothing.
 type Unconfirmed struct{ By Instant }
 
-// Confirmed says that the provider has confirmed the user (A5).
-type Confirmed struct{}
+// Confirmed says that the provider has confirmed the user (A5), for a session that Lapses when nothing is heard of it.
+type Confirmed struct{ Lapses Instant }
 
 // End ends the session for a reason other than time.
 type End struct{ Reason wire.Reason }
@@ -67,7 +67,7 @@ func (e Stay) apply(s State, now Instant) State { return s.moveTo(min(e.At, now)
 // apply lets a tightened deadline fall no nearer than the full warning from now, nor nearer than it was if it was nearer
 // already (A12). So repeating a change moves nothing.
 func (e Change) apply(s State, now Instant) State {
-	next := State{Settings: e.Settings, Began: s.Began, Active: s.Active, CheckBy: s.CheckBy}
+	next := State{Settings: e.Settings, Began: s.Began, Active: s.Active, CheckBy: s.CheckBy, Lapses: s.Lapses}
 	if e.Settings.SessionOn() {
 		floor := now + millis(e.Settings.SessionWarning)
 		if s.Settings.SessionOn() {
@@ -96,8 +96,8 @@ func (e Unconfirmed) apply(s State, now Instant) State {
 	return s
 }
 
-func (Confirmed) apply(s State, _ Instant) State {
-	s.CheckBy = 0
+func (e Confirmed) apply(s State, _ Instant) State {
+	s.CheckBy, s.Lapses = 0, max(s.Lapses, e.Lapses)
 	return s
 }
 

@@ -24,6 +24,11 @@ const (
 // events tells a page at once that its session has ended (HTML section 9.2, server-sent events). It says nothing else and
 // extends nothing: the page takes the message for a hint to ask.
 func (a *API) events(w http.ResponseWriter, r *http.Request, env settings.Environment) {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		// A page of a neighbouring origin would have the cookie sent, and could use up what a session has of streams.
+		WriteRefusal(w, wire.Refusal{Error: wire.CrossOrigin, Message: "the request came from another origin"})
+		return
+	}
 	if a.streams.Add(1) > maxStreams {
 		a.streams.Add(-1)
 		WriteRefusal(w, wire.Refusal{Error: wire.TooMany, Message: "too many event streams are open"})

@@ -53,8 +53,7 @@ func newSite(t *testing.T) *site {
 	api.New(e, where).Register(mux)
 	s := &site{Engine: e, Handler: mux}
 	_, s.cookie, err = e.Begin(t.Context(), records, engine.SignIn{
-		Who:     session.Identity{Issuer: "https://login.example", Subject: "amara", Provider: "one", AuthTime: time.Now().Unix()},
-		Attempt: session.NewKey("first"), Until: time.Now().Add(time.Minute).UnixMilli(),
+		Who: session.Identity{Issuer: "https://login.example", Subject: "amara", Provider: "one", AuthTime: time.Now().Unix()},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,7 @@ environments:
       interval: 30m
       outage_budget: 4h
       cap: 12h
+      absence: 720h
     sign_out:
       here_only: true
       clear_site_data: [storage]
@@ -70,7 +71,7 @@ func TestLoad(t *testing.T) {
 		ID: "clinic", Origin: "https://records.example", ClockSkew: 30 * time.Second,
 		Settings: policy.Settings{SessionTimeout: 12 * time.Hour, SessionWarning: 20 * time.Minute,
 			InactivityTimeout: 15 * time.Minute, InactivityWarning: 2 * time.Minute, AnyActivityStays: true},
-		Check:   settings.PolicyCheck{Interval: 30 * time.Minute, Budget: 4 * time.Hour, Cap: 12 * time.Hour},
+		Check:   settings.PolicyCheck{Interval: 30 * time.Minute, Budget: 4 * time.Hour, Cap: 12 * time.Hour, Absence: 720 * time.Hour},
 		SignOut: settings.SignOut{HereOnly: true, Clear: []string{"storage"}},
 	}); !reflect.DeepEqual(got, want) {
 		t.Errorf("in force\n%+v, want\n%+v", got, want)
@@ -105,7 +106,7 @@ func TestWhatIsNotWrittenIsTheDefault(t *testing.T) {
 	if got, want := c.Environments[0].InForce(), (settings.Environment{
 		ID: "a", Origin: "https://a.example",
 		Settings: policy.Settings{SessionWarning: 20 * time.Minute, InactivityWarning: 2 * time.Minute},
-		Check:    settings.PolicyCheck{Interval: time.Hour, Budget: 8 * time.Hour, Cap: 24 * time.Hour},
+		Check:    settings.PolicyCheck{Interval: time.Hour, Budget: 8 * time.Hour, Cap: 24 * time.Hour, Absence: 2160 * time.Hour},
 		SignOut:  settings.SignOut{Clear: []string{"cache", "storage"}},
 	}); !reflect.DeepEqual(got, want) {
 		t.Errorf("in force\n%+v, want\n%+v", got, want)
@@ -153,7 +154,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		want     []string
 	}{
 		"unknown key":          {"listen:", "lisen:", []string{"lisen", "[2:1]"}},
-		"unknown nested key":   {"session_timeout:", "session_timout:", []string{"session_timout", "[38:7]"}},
+		"unknown nested key":   {"session_timeout:", "session_timout:", []string{"session_timout", "[39:7]"}},
 		"key twice":            {"data: state", "data: state\ndata: other", []string{"data"}},
 		"not YAML":             {"environments:", "environments: [", []string{"["}},
 		"no unit":              {"inactivity_timeout: 15m", "inactivity_timeout: 15", []string{`"15"`, "20m"}},
@@ -199,10 +200,13 @@ func TestBadInputIsNamed(t *testing.T) {
 		"A6 long cap":          {"cap: 12h", "cap: 24h1s", []string{"policy_check.cap is 24h0m1s; allowed: more than session_warning (20m), and at most limits.session_timeout.max (24h)"}},
 		"A6 half a second":     {"cap: 12h", "cap: 3600500ms", []string{"policy_check.cap is 1h0m0.5s", "whole seconds"}},
 		"A5 no word":           {"session_timeout: 12h", "session_timeout: off", []string{`"off" is no session timeout`, "12h", "provider"}},
-		"B4 directive":         {"clear_site_data: [storage]", "clear_site_data: [everything]", []string{`sign_out.clear_site_data has "everything"; allowed: each of cache, cookies, storage, executionContexts once, or []`}},
+		"B4 directive":         {"clear_site_data: [storage]", "clear_site_data: [everything]", []string{`sign_out.clear_site_data has "everything"; allowed: each of cache, cookies, storage once, or []`}},
 		"B4 directive twice":   {"clear_site_data: [storage]", "clear_site_data: [cache, cache]", []string{`sign_out.clear_site_data has "cache"`}},
 		"A6 no client":         {"client_id: records-app", "client_id: ''", []string{"hand_in.client_id is empty"}},
 		"A6 no secret":         {"secret_file: hand-in-secret", "secret_file: ''", []string{"hand_in.secret_file is empty"}},
+		"D5 short absence":     {"absence: 720h", "absence: 23h", []string{"policy_check.absence is 23h; allowed: 24h to 8760h"}},
+		"D5 long absence":      {"absence: 720h", "absence: 8761h", []string{"policy_check.absence is 8761h"}},
+		"A6 no sign-in":        {"sign_in: /login", "sign_in: ''", []string{`hand_in.sign_in is ""`}},
 		"A6 sign-in elsewhere": {"sign_in: /login", "sign_in: https://other.example/login", []string{`hand_in.sign_in is "https://other.example/login"`, "https://records.example"}},
 		"A6 sign-in here":      {"sign_in: /login", "sign_in: /.curfew/sign-in", []string{`hand_in.sign_in is "/.curfew/sign-in"`}},
 		"A6 hidden host":       {"sign_in: /login", "sign_in: //other.example/", []string{`hand_in.sign_in is "//other.example/"`}},

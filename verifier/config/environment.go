@@ -33,6 +33,7 @@ type PolicyCheck struct {
 	Interval     *Length `yaml:"interval"`
 	OutageBudget *Length `yaml:"outage_budget"`
 	Cap          *Length `yaml:"cap"`
+	Absence      *Length `yaml:"absence"`
 }
 
 // SignOut is settings.SignOut as the file has it (B4).
@@ -49,12 +50,15 @@ const (
 	mostInterval    = 24 * time.Hour
 	defaultBudget   = 480 * time.Minute
 	mostBudget      = 7 * 24 * time.Hour
+	defaultAbsence  = 90 * 24 * time.Hour
+	leastAbsence    = 24 * time.Hour
+	mostAbsence     = 365 * 24 * time.Hour
 )
 
 // clearable are the directives of Clear-Site-Data, and cleared those that are sent by default: not cookies, which are the
-// application's own affair, nor executionContexts, which no browser knows.
+// application's own affair. executionContexts would reload the page that is about to go on to the provider's sign-out.
 var (
-	clearable = []string{"cache", "cookies", "storage", "executionContexts"}
+	clearable = []string{"cache", "cookies", "storage"}
 	cleared   = []string{"cache", "storage"}
 )
 
@@ -96,6 +100,7 @@ func (e Environment) InForce() settings.Environment {
 			Interval: orDefault(e.PolicyCheck.Interval, defaultInterval),
 			Budget:   orDefault(e.PolicyCheck.OutageBudget, defaultBudget),
 			Cap:      orDefault(e.PolicyCheck.Cap, policy.Cap),
+			Absence:  orDefault(e.PolicyCheck.Absence, defaultAbsence),
 		},
 		SignOut: settings.SignOut{HereOnly: e.SignOut.HereOnly, Clear: append([]string{}, clear...)},
 	}

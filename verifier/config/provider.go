@@ -36,7 +36,7 @@ func (p Provider) Secret() (string, error) {
 type HandIn struct {
 	ClientID   string `yaml:"client_id"`   // of the application's sign-in: the audience of the ID tokens
 	SecretFile string `yaml:"secret_file"` // what the back end authenticates with
-	SignIn     string `yaml:"sign_in"`     // where the application's own sign-in is; empty: people sign in here
+	SignIn     string `yaml:"sign_in"`     // where the application's own sign-in is
 }
 
 // minSecret is the least length of a hand-in secret in bytes. Who knows it can begin sessions with any ID token of the client.

@@ -129,6 +129,7 @@ func (e Environment) validateTimes(all *problems, at string, limits policy.Limit
 	force := e.InForce()
 	all.within(at+": policy_check.interval", force.Check.Interval, floor, mostInterval)
 	all.within(at+": policy_check.outage_budget", force.Check.Budget, 0, mostBudget)
+	all.within(at+": policy_check.absence", force.Check.Absence, leastAbsence, mostAbsence)
 	// A capped session warns like any other, so the cap must leave room for it.
 	if length, warning := force.Check.Cap, force.Settings.SessionWarning; length <= warning || length > limits.SessionTimeout.Max || length%policy.Granularity != 0 {
 		all.add("%s: policy_check.cap is %s; allowed: more than session_warning (%s), and at most limits.session_timeout.max (%s), in whole seconds",

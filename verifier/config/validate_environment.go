@@ -58,7 +58,7 @@ func (h HandIn) validate(all *problems, at, origin, prefix string) {
 	if h.SecretFile == "" {
 		all.add("%s: hand_in.secret_file is empty; allowed: a file with a secret of %d characters or more", at, minSecret)
 	}
-	if h.SignIn != "" && !ownAddress(h.SignIn, origin, prefix) {
+	if !ownAddress(h.SignIn, origin, prefix) {
 		all.add("%s: hand_in.sign_in is %q; allowed: a path such as /login, or an address at %s, and not below %s", at, h.SignIn, origin, prefix)
 	}
 }

@@ -36,9 +36,9 @@ type Config struct {
 
 // Checks carries out policy checks in the background.
 type Checks interface {
-	// Ask asks for a session's policy check. It does not block, and asking again before it is done adds nothing. done is
-	// closed when the check has been carried out, or turned out not to be due.
-	Ask(env settings.Environment, id session.ID) (done <-chan struct{})
+	// Ask asks for a session's policy check. It does not block, and asking again before it is done adds nothing. by is when the
+	// session ends without an answer, in milliseconds since the epoch, or 0: the nearest comes first. done is closed when the check has been carried out, or turned out not to be due.
+	Ask(env settings.Environment, id session.ID, by int64) (done <-chan struct{})
 }
 
 // Engine is safe for concurrent use.
@@ -145,12 +145,21 @@ func (e *Engine) end(ctx context.Context, s session.Session, reason wire.Reason,
 	case errors.Is(err, session.ErrEnded):
 		return next, nil
 	case err != nil:
+		e.recordUnsure(ctx, s.ID, reason, now)
 		return session.Session{}, unavailable(err)
 	case !ok:
 		return session.Session{}, refuse(wire.NoSession, "nobody knows this session any more")
 	}
 	e.recordEnd(next)
 	return next, nil
+}
+
+// recordUnsure records an ending that is in force although the store could not say so: nobody will be told of it a second time.
+func (e *Engine) recordUnsure(ctx context.Context, id session.ID, reason wire.Reason, now int64) {
+	s, ok, err := e.store.Get(context.WithoutCancel(ctx), id, now)
+	if err == nil && ok && s.State.EndedAt != 0 && s.State.Reason == reason {
+		e.recordEnd(s)
+	}
 }
 
 // RecordRefusal records a refusal that came before any session was known, such as a sign-in that failed.

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -33,7 +32,7 @@ var times = policy.Settings{SessionTimeout: time.Hour, SessionWarning: 20 * time
 	InactivityTimeout: 15 * time.Minute, InactivityWarning: 2 * time.Minute}
 
 var (
-	checks = settings.PolicyCheck{Interval: time.Hour, Budget: 8 * time.Hour, Cap: 24 * time.Hour}
+	checks = settings.PolicyCheck{Interval: time.Hour, Budget: 8 * time.Hour, Cap: 24 * time.Hour, Absence: 90 * 24 * time.Hour}
 	clinic = settings.Environment{ID: "clinic", Origin: "https://records.example", Settings: times, Check: checks}
 	bank   = settings.Environment{ID: "bank", Origin: "https://bank.example", Settings: times, Check: checks}
 )
@@ -44,16 +43,15 @@ type world struct {
 	*engine.Engine
 	store session.Store
 
-	mu       sync.Mutex
-	now      int64
-	events   []audit.Event
-	attempts int
-	asked    []session.ID // for policy checks
-	check    func(session.ID)
+	mu     sync.Mutex
+	now    int64
+	events []audit.Event
+	asked  []session.ID // for policy checks
+	check  func(session.ID)
 }
 
 // Ask carries a policy check out at once, in the way that the test chose.
-func (w *world) Ask(_ settings.Environment, id session.ID) <-chan struct{} {
+func (w *world) Ask(_ settings.Environment, id session.ID, _ int64) <-chan struct{} {
 	done := make(chan struct{})
 	defer close(done)
 	w.mu.Lock()
@@ -146,9 +144,7 @@ var amara = session.Identity{Issuer: "https://login.example", Subject: "amara", 
 
 // back is a sign-in that has just come back from the provider to this browser.
 func (b *browser) back(who session.Identity) engine.SignIn {
-	b.w.attempts++
-	return engine.SignIn{Who: who, Key: b.thumbprint(), Replaced: b.cookie, RefreshToken: "refresh-1",
-		Attempt: session.NewKey("sign-in", strconv.Itoa(b.w.attempts)), Until: b.w.now + 10*minute}
+	return engine.SignIn{Who: who, Key: b.thumbprint(), Replaced: b.cookie, RefreshToken: "refresh-1"}
 }
 
 func (b *browser) signIn(who session.Identity) {

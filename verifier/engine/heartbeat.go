@@ -69,7 +69,7 @@ func (e *Engine) Heartbeat(ctx context.Context, env settings.Environment, r Requ
 	}
 	e.recordProgress(before, s, beat.Stay, proved.Issued, now)
 	if e.checks != nil && due(env, s, now) {
-		e.checks.Ask(env, s.ID)
+		e.checks.Ask(env, s.ID, s.State.CheckBy)
 	}
 	return e.reply(env, s, now), e.cookie(env, s, now), nil
 }

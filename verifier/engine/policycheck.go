@@ -35,9 +35,14 @@ const (
 
 var errNotDue = errors.New("no policy check is due")
 
-// due reports whether a session's provider is to be asked again.
+// due reports whether a session's provider is to be asked again. An instant that is further away than any check can be was set under
+// another interval, or by a clock that was wrong.
 func due(env settings.Environment, s session.Session, now int64) bool {
-	return !env.Check.Bypass && s.Check.Next != 0 && now >= s.Check.Next
+	if env.Check.Bypass || s.Check.Next == 0 {
+		return false
+	}
+	furthest := max(env.Check.Interval, mostRetry).Milliseconds() + 1000
+	return now >= s.Check.Next || s.Check.Next > now+furthest
 }
 
 // overdue reports whether nobody has confirmed the user for longer than any outage may last, as after a weekend: then the
@@ -53,7 +58,7 @@ func (e *Engine) confirmFirst(ctx context.Context, env settings.Environment, s s
 		ctx, cancel := context.WithTimeout(ctx, confirmTime)
 		defer cancel()
 		select {
-		case <-e.checks.Ask(env, s.ID):
+		case <-e.checks.Ask(env, s.ID, e.clock()): // somebody waits
 		case <-ctx.Done():
 		}
 	}
@@ -126,7 +131,7 @@ func (e *Engine) Confirm(ctx context.Context, env settings.Environment, claim Cl
 	}
 	now := e.clock()
 	s, ok, err := e.store.Update(ctx, claim.Session.ID, now, func(s session.Session) (session.Session, error) {
-		s.State = deadline.Step(s.State, deadline.Confirmed{}, now)
+		s.State = deadline.Step(s.State, deadline.Confirmed{Lapses: lapses(env, now)}, now)
 		s.Check.At, s.Check.Next = now/1000*1000, e.nextCheck(env, now)
 		if who.Provider != "" {
 			s.Provider = who.Provider
@@ -174,10 +179,12 @@ func (e *Engine) Postpone(ctx context.Context, env settings.Environment, claim C
 		case s.Check.Stay:
 			by += env.Check.Budget.Milliseconds()
 		}
+		if why.Misconfigured && s.State.CheckBy != 0 && s.State.CheckBy < by {
+			s.State = deadline.Step(s.State, deadline.Confirmed{}, now) // an outage came first, and the fault is ours now
+		}
 		by = max(by, now+(patience+s.State.Settings.SessionWarning).Milliseconds())
 		s.State = deadline.Step(s.State, deadline.Unconfirmed{By: by}, now)
-		since := time.Duration(now-over) * time.Millisecond
-		s.Check.Next = wholeSecond(now + max(min(max(since/4, leastRetry), mostRetry), why.RetryAfter).Milliseconds())
+		s.Check.Next = wholeSecond(now + e.retry(env, s, now, why.RetryAfter).Milliseconds())
 		return s, nil
 	})
 	if done, err := e.checked(s, ok, err); done {
@@ -186,6 +193,28 @@ func (e *Engine) Postpone(ctx context.Context, env settings.Environment, claim C
 	e.record(audit.Event{At: now, Kind: audit.CheckFailed, Environment: env.ID, Session: s.ID.String(), Subject: s.User.Subject,
 		Detail: why.Cause + "; goes on until " + strconv.FormatInt(s.State.CheckBy, 10)})
 	return nil
+}
+
+// retry is how long until a check that had no outcome is tried again: often at first and where somebody waits for it, seldom in a
+// long outage, and in time before its session ends.
+func (e *Engine) retry(env settings.Environment, s session.Session, now int64, asked time.Duration) time.Duration {
+	since := time.Duration(now-s.Check.At)*time.Millisecond - env.Check.Interval
+	pause := max(min(max(since/4, leastRetry), mostRetry), asked)
+	if e.overdue(env, s, now) {
+		return max(leastRetry, asked)
+	}
+	if left := time.Duration(s.State.CheckBy-now) * time.Millisecond; s.State.CheckBy != 0 {
+		pause = min(pause, left/2)
+	}
+	return max(pause, leastRetry)
+}
+
+// lapses is when a session ends that is not heard of again.
+func lapses(env settings.Environment, now int64) int64 {
+	if env.Check.Absence == 0 {
+		return 0
+	}
+	return wholeSecond(now + env.Check.Absence.Milliseconds())
 }
 
 // checked says whether the update after a check was the last word.

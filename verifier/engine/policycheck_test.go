@@ -236,6 +236,67 @@ func TestA7_UnreachableHasABudget(t *testing.T) {
 	}
 }
 
+// A7: a fault of our own that follows an outage signs nobody out before the cap.
+func TestA7_OurFaultAfterAnOutage(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn(free)
+	b.keepOn(60 * minute)
+	w.must(w.Postpone(context.Background(), free, w.claim(b), engine.Failure{Cause: "server_error"}))
+	for range 3 {
+		w.pass(5*minute + second)
+		w.must(w.Postpone(context.Background(), free, w.claim(b), engine.Failure{Cause: "invalid_client", Misconfigured: true}))
+		if by := b.state().State.CheckBy; by != b.state().Check.At+(60+1440)*minute {
+			t.Errorf("goes on for %d minutes since the last check", (by-b.state().Check.At)/minute)
+		}
+	}
+}
+
+// A7: a provider that is back is asked in time: the pause between tries is never longer than half of what is left.
+func TestA7_TriedInTimeBeforeTheEnd(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn(free)
+	b.keepOn(60 * minute)
+	for b.state().State.CheckBy == 0 || b.state().State.CheckBy-w.now > minute {
+		w.must(w.Postpone(context.Background(), free, w.claim(b), engine.Failure{Cause: "dns", RetryAfter: 4 * time.Minute}))
+		next, by := b.state().Check.Next, b.state().State.CheckBy
+		if most := max((by-w.now)/2, 20*second) + second; next-w.now > most {
+			t.Fatalf("%d s before the end the next try is in %d s", (by-w.now)/1000, (next-w.now)/1000)
+		}
+		w.pass(next - w.now)
+	}
+}
+
+// A5 A12: a shorter interval holds for running sessions at once, and a clock that was far ahead for a moment costs no check.
+func TestA5_AnIntervalThatBecomesShorter(t *testing.T) {
+	w := newWorld(t)
+	slow := free
+	slow.Check.Interval = 24 * time.Hour
+	b := w.signedIn(slow)
+	w.pass(10 * minute)
+	if _, ok, _ := w.ClaimCheck(context.Background(), slow, b.state().ID); ok {
+		t.Error("due after ten minutes of a day")
+	}
+	if _, ok, err := w.ClaimCheck(context.Background(), free, b.state().ID); !ok {
+		t.Errorf("not due with an interval of an hour: %v", err)
+	}
+}
+
+// D5 A5: a session whose browser never comes back ends when the provider has forgotten it too, and is swept.
+func TestD5_ASessionThatIsLeftLapses(t *testing.T) {
+	w := newWorld(t)
+	left, kept := w.signedIn(free), w.signedIn(free)
+	w.pass(60 * minute)
+	w.must(w.Confirm(context.Background(), free, w.claim(kept), amara))
+	w.pass(90*24*60*minute - 60*minute)
+	w.must(w.Sweep(context.Background(), time.Hour))
+	if got := w.recorded(audit.Ended); len(got) != 1 || got[0].Session != left.sid || got[0].Reason != wire.AgentSilent {
+		t.Errorf("the audit has %+v", got)
+	}
+	if s := kept.state(); s.State.Ended(w.now) {
+		t.Errorf("the session that was confirmed an hour later: %+v", s.State)
+	}
+}
+
 // A7: a clock that was set back does not keep the outage from being noted.
 func TestA7_UnreachableWithAClockThatWentBack(t *testing.T) {
 	w := newWorld(t)

@@ -38,9 +38,7 @@ func (e *Engine) EndByProvider(ctx context.Context, env settings.Environment, ou
 		return 0, ErrReplayed
 	}
 	// First the mark: a sign-in that is under way must not get past it.
-	if _, _, err := e.store.Mark(ctx, logoutKey(env, out.Issuer, out.Subject, out.SID), now+logoutMark.Milliseconds(), now); err != nil {
-		return 0, unavailable(err)
-	}
+	_, _, failed := e.store.Mark(ctx, logoutKey(env, out.Issuer, out.Subject, out.SID), now+logoutMark.Milliseconds(), now)
 	named, err := e.namedBy(ctx, env, out, now)
 	if err != nil {
 		return 0, err
@@ -50,10 +48,15 @@ func (e *Engine) EndByProvider(ctx context.Context, env settings.Environment, ou
 		if s.State.Ended(now) {
 			continue
 		}
+		// A store that cannot keep an ending has it in force all the same, so no failure keeps the next one from being tried.
 		if _, err := e.end(ctx, s, wire.EndedByProvider, now); err != nil {
-			return count, err
+			failed = errors.Join(failed, err)
+			continue
 		}
 		count++
+	}
+	if failed != nil {
+		return count, unavailable(failed)
 	}
 	if _, _, err := e.store.Mark(ctx, token, out.Until, now); err != nil {
 		return count, unavailable(err)

@@ -23,12 +23,9 @@ type SignIn struct {
 	Replaced string
 	Stay     bool // the user chose to stay signed in (A7)
 	HandedIn bool // by an application's own sign-in (A6)
-	// Attempt names the sign-in; it is good for one session, until Until at least (B3).
-	Attempt session.Key
-	Until   int64
 }
 
-// ErrUsed is returned by Begin for an attempt that has had its session already (B3).
+// ErrUsed is returned by Use for an attempt that was used already (B3).
 var ErrUsed = errors.New("the sign-in was completed already")
 
 // ErrCredentials is returned by Begin when the user must enter credentials anew before a session can begin (B1).
@@ -75,6 +72,21 @@ func (e *Engine) NeedsCredentials(env settings.Environment, cookie string) bool 
 	return err == nil
 }
 
+// Use uses an attempt to sign in: it is good once, and remembered until it is over anyway (B3). It comes before anybody is asked
+// about what the attempt brought, so that nobody can have the provider asked again and again.
+func (e *Engine) Use(ctx context.Context, env settings.Environment, attempt session.Key, until int64) error {
+	now := e.clock()
+	_, first, err := e.store.Mark(ctx, attempt, until, now)
+	if err != nil {
+		return unavailable(err)
+	}
+	if !first {
+		e.record(audit.Event{At: now, Kind: audit.Refused, Environment: env.ID, Code: wire.SignInFailed, Detail: ErrUsed.Error()})
+		return ErrUsed
+	}
+	return nil
+}
+
 // Begin begins a session bound to a key and returns it with its cookie. The user's last session here may have ended, by time
 // or otherwise: then the identity must be of a later sign-in with credentials, or Begin fails with ErrCredentials (B1).
 func (e *Engine) Begin(ctx context.Context, env settings.Environment, in SignIn) (session.Session, string, error) {
@@ -87,25 +99,23 @@ func (e *Engine) Begin(ctx context.Context, env settings.Environment, in SignIn)
 		e.record(audit.Event{At: now, Kind: audit.Refused, Environment: env.ID, Subject: who.Subject, Code: wire.SignInFailed, Detail: detail})
 		return session.Session{}, "", why
 	}
-	if _, first, err := e.store.Mark(ctx, in.Attempt, in.Until, now); err != nil {
-		return session.Session{}, "", unavailable(err)
-	} else if !first {
-		return refused("the sign-in was completed already", ErrUsed)
-	}
 	last, err := e.lastEnd(ctx, env, who, now)
 	if err != nil {
 		return session.Session{}, "", unavailable(err)
 	}
 	// This browser's last session counts whoever had it: credentials were asked for.
 	old, _, err := e.find(ctx, env, in.Replaced, now)
+	if broken := (*Refusal)(nil); errors.As(err, &broken) && broken.Refusal.Error == wire.Unavailable {
+		return session.Session{}, "", err
+	}
 	if at, _ := old.State.Ends(); err != nil && old.User != (session.User{}) {
 		last = max(last, at)
 	}
 	if !later(env, who, last) {
 		return refused("auth_time is not later than the end of the last session", ErrCredentials)
 	}
-	if err == nil && old.User == user && who.AuthTime <= old.AuthTime {
-		return refused("auth_time is not later than that of the session to be replaced", ErrCredentials)
+	if old.User == user && who.AuthTime <= old.AuthTime { // whatever the skew of the clocks
+		return refused("auth_time is not later than that of the browser's last session", ErrCredentials)
 	}
 	replace := err == nil
 
@@ -175,9 +185,13 @@ func (e *Engine) newSession(env settings.Environment, in SignIn, user session.Us
 	if !check.Bypassed {
 		check.Next = e.nextCheck(env, now)
 	}
+	state := deadline.Begin(env.For(check.Bypassed), now)
+	if !check.Bypassed {
+		state = deadline.Step(state, deadline.Confirmed{Lapses: lapses(env, now)}, now)
+	}
 	s := session.Session{
 		ID: id, User: user, Name: in.Who.Name, Key: in.Key, AuthTime: in.Who.AuthTime,
-		Provider: in.Who.Provider, Check: check, State: deadline.Begin(env.For(check.Bypassed), now),
+		Provider: in.Who.Provider, Check: check, State: state,
 	}
 	sealed, err := e.seal(s, secrets{IDToken: in.Who.IDToken, RefreshToken: in.RefreshToken})
 	return s, sealed, err

@@ -10,18 +10,18 @@ import (
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/session"
 )
 
-// B3: one sign-in makes one session, however often and wherever its callback arrives.
-func TestB3_ASignInCountsOnce(t *testing.T) {
+// B3: one attempt is good once, however often and wherever its callback arrives, and as long as it could be used again.
+func TestB3_AnAttemptIsGoodOnce(t *testing.T) {
 	w := newWorld(t)
-	b := w.browser(clinic)
-	in := b.back(amara)
+	attempt, until := session.NewKey("sign-in", "state"), w.now+10*minute
 	engines := []*engine.Engine{w.Engine, w.over(w.store)}
 	var wait sync.WaitGroup
 	results := make([]error, 8)
 	for i := range results {
-		wait.Go(func() { _, _, results[i] = engines[i%2].Begin(context.Background(), clinic, in) })
+		wait.Go(func() { results[i] = engines[i%2].Use(context.Background(), clinic, attempt, until) })
 	}
 	wait.Wait()
 	good := 0
@@ -32,8 +32,15 @@ func TestB3_ASignInCountsOnce(t *testing.T) {
 			t.Errorf("the second callback: %v", err)
 		}
 	}
-	if good != 1 {
-		t.Errorf("%d sessions of one sign-in", good)
+	if good != 1 || len(w.recorded(audit.Refused)) != len(results)-1 {
+		t.Errorf("used %d times; %d refusals in the audit", good, len(w.recorded(audit.Refused)))
+	}
+	w.pass(10*minute - 1)
+	if err := w.Use(context.Background(), clinic, attempt, until); !errors.Is(err, engine.ErrUsed) {
+		t.Errorf("at its end: %v", err)
+	}
+	if err := w.Use(context.Background(), clinic, session.NewKey("sign-in", "other"), until); err != nil {
+		t.Errorf("another attempt: %v", err)
 	}
 }
 
@@ -74,6 +81,13 @@ func TestB1_ClockSkew(t *testing.T) {
 		if (err == nil) != want {
 			t.Errorf("skew %s: %v", skew, err)
 		}
+		// In the browser that signed out it does not help: that session's own auth_time is known.
+		who.AuthTime = amara.AuthTime
+		env.ClockSkew = 24 * time.Hour
+		if _, _, err := w.Begin(context.Background(), env, b.back(who)); !errors.Is(err, engine.ErrCredentials) {
+			t.Errorf("the credentials of the session that was signed out: %v", err)
+		}
+		env.ClockSkew = skew
 		who.AuthTime = 0
 		if _, _, err := w.Begin(context.Background(), env, w.browser(env).back(who)); !errors.Is(err, engine.ErrCredentials) {
 			t.Errorf("skew %s without auth_time: %v", skew, err)

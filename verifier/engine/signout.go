@@ -44,6 +44,12 @@ func (e *Engine) SignOut(ctx context.Context, env settings.Environment, r Reques
 		if err := e.signOutHere(ctx, env, s, proved.Claims.Heartbeat.Seq, now); err != nil {
 			return "", err
 		}
+		// A sign-in may have come between the others and this one. From here on each sees this end, and needs credentials (B1).
+		if !hereOnly {
+			if err := e.endOthers(ctx, s, now); err != nil {
+				return "", err
+			}
+		}
 	}
 	kept, err := e.secrets(ctx, s, now)
 	if err != nil {
@@ -68,6 +74,7 @@ func (e *Engine) signOutHere(ctx context.Context, env settings.Environment, know
 		e.recordRefusal(env, known, now, wire.Replayed, "")
 		return e.again(known, now, wire.Replayed)
 	case err != nil:
+		e.recordUnsure(ctx, known.ID, wire.SignedOut, now)
 		return unavailable(err)
 	case !ok:
 		return refuse(wire.NoSession, "nobody knows this session any more")

@@ -14,8 +14,21 @@ import (
 // hooked is the store with something that happens just before an operation.
 type hooked struct {
 	session.Store
-	create func()
-	byUser func() error
+	create  func()
+	byUser  func() error
+	update  func()
+	updated error // what Update says although it did what it should
+}
+
+func (h hooked) Update(ctx context.Context, id session.ID, now int64, decide func(session.Session) (session.Session, error)) (session.Session, bool, error) {
+	if h.update != nil {
+		h.update()
+	}
+	s, ok, err := h.Store.Update(ctx, id, now, decide)
+	if err == nil && h.updated != nil {
+		return session.Session{}, false, h.updated
+	}
+	return s, ok, err
 }
 
 func (h hooked) Create(ctx context.Context, s session.Session, secrets session.Sealed, now int64) error {
@@ -131,6 +144,44 @@ func TestB1_AnotherUserInTheSameBrowserNeedsCredentialsToo(t *testing.T) {
 	w.pass(2 * second)
 	other.AuthTime = w.now / 1000
 	b.signIn(other)
+}
+
+// B4 P4: a sign-in that is completed while its user signs out of all sessions does not survive, wherever in the sign-out it comes.
+func TestB4_ASignInInTheMiddleOfASignOut(t *testing.T) {
+	w := newWorld(t)
+	leaving, arriving := w.signedIn(clinic), w.browser(clinic)
+	begun := false
+	racing := w.over(hooked{Store: w.store, update: func() { // after the others were ended, before this one is
+		if !begun {
+			begun = true
+			arriving.signIn(amara)
+		}
+	}})
+	if _, err := racing.SignOut(context.Background(), clinic, leaving.signOutRequest(), false); err != nil || !begun {
+		t.Fatalf("%v, sign-in %t", err, begun)
+	}
+	if r := w.refusal(arriving.check()); r.Reason != wire.SignedOutElsewhere {
+		t.Errorf("the new session: %+v", r)
+	}
+}
+
+// P8: an ending that the store could not confirm, but that is in force, is in the audit once.
+func TestP8_AnEndingInForceIsRecordedThoughTheStoreFailed(t *testing.T) {
+	w := newWorld(t)
+	leaving, other := w.signedIn(clinic), w.signedIn(clinic)
+	failing := w.over(hooked{Store: w.store, updated: errors.New("no space")})
+	n, err := failing.EndByProvider(context.Background(), clinic, engine.ProviderLogout{Issuer: amara.Issuer, Subject: amara.Subject, JTI: "t", Until: w.now + minute})
+	if w.refusal(err).Error != wire.Unavailable || n != 0 {
+		t.Fatalf("%d ended, %v", n, err)
+	}
+	for name, b := range map[string]*browser{"first": leaving, "second": other} {
+		if r := w.refusal(b.check()); r.Reason != wire.EndedByProvider {
+			t.Errorf("the %s session: %+v", name, r)
+		}
+	}
+	if got := w.recorded(audit.Ended); len(got) != 2 {
+		t.Errorf("the audit has %d endings", len(got))
+	}
 }
 
 // B4: here only by choice.

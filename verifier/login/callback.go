@@ -26,6 +26,14 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 		return
 	}
 	api.SetCookie(w, env, name, "", -1) // once
+	switch err := l.engine.Use(r.Context(), env, a.mark(env), a.ends()); {
+	case errors.Is(err, engine.ErrUsed):
+		l.fail(w, env, a.ReturnTo, usedUp, err)
+		return
+	case err != nil:
+		l.unavailable(w, env, a.ReturnTo, err)
+		return
+	}
 	tokens, err := l.redeem(r.Context(), env, a, query)
 	if err != nil {
 		l.fail(w, env, a.ReturnTo, of(err), err)
@@ -33,12 +41,8 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 	}
 	_, cookie, err := l.engine.Begin(r.Context(), env, engine.SignIn{
 		Who: tokens.Identity, RefreshToken: tokens.RefreshToken, Key: a.Key, Replaced: api.ReadSessionCookie(r, env), Stay: a.Stay,
-		Attempt: a.mark(env), Until: a.ends(),
 	})
 	switch {
-	case errors.Is(err, engine.ErrUsed):
-		l.fail(w, env, a.ReturnTo, usedUp, err)
-		return
 	case errors.Is(err, engine.ErrCredentials) && !a.Credentials:
 		l.askCredentials(w, r, env, a)
 		return

@@ -105,12 +105,19 @@ func (l *Login) complete(w http.ResponseWriter, r *http.Request, env settings.En
 		refuse(code, err.Error())
 		return
 	}
-	s, cookie, err := l.engine.Begin(r.Context(), env, engine.SignIn{
-		Who: who, Key: a.Key, Replaced: api.ReadSessionCookie(cookies, env), HandedIn: true, Attempt: a.mark(env), Until: a.ends(),
-	})
-	switch {
+	switch err := l.engine.Use(r.Context(), env, a.mark(env), a.ends()); {
 	case errors.Is(err, engine.ErrUsed):
 		refuse(wire.SignInFailed, err.Error())
+		return
+	case err != nil:
+		l.log.Error("store_unavailable", "environment", env.ID, "error", err)
+		api.WriteRefusal(w, api.AsRefusal(err))
+		return
+	}
+	s, cookie, err := l.engine.Begin(r.Context(), env, engine.SignIn{
+		Who: who, Key: a.Key, Replaced: api.ReadSessionCookie(cookies, env), HandedIn: true,
+	})
+	switch {
 	case errors.Is(err, engine.ErrCredentials) && a.Credentials:
 		message := "the authorization request must have prompt=login and max_age=0, and auth_time must be later than the last session's end"
 		if who.AuthTime == 0 {

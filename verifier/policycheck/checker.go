@@ -80,11 +80,11 @@ func New(c Config) (*Checker, error) {
 	return checker, nil
 }
 
-// Ask puts a session into its provider's queue, unless it is there or its check is under way already. done is closed when the
+// Ask puts a session into its provider's queue, those first that end soonest without an answer (by, in milliseconds since the epoch; 0: never), unless it is there or its check is under way already. done is closed when the
 // check has been carried out or turned out not to be due, and at once when there is no room, no such provider or no Run any more.
-func (c *Checker) Ask(env settings.Environment, id session.ID) (done <-chan struct{}) {
+func (c *Checker) Ask(env settings.Environment, id session.ID, by int64) (done <-chan struct{}) {
 	if q := c.environments[env.ID]; q != nil {
-		return q.ask(env, id)
+		return q.ask(env, id, by)
 	}
 	return c.closed
 }

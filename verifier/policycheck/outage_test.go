@@ -183,7 +183,7 @@ func TestA7_AnAnswerNowAndThenIsEnough(t *testing.T) {
 						o.token = refuses(http.StatusInternalServerError, "server_error")
 					}
 				})
-				<-r.Ask(clinic, id)
+				<-r.Ask(clinic, id, 0)
 			}
 			if n := len(o.requests()); n != 30 || r.counted(policycheck.Spared) != 0 || r.counted(policycheck.Unreachable) != 20 {
 				t.Errorf("%s every third: %d requests, counted %v", name, n, r.counts)

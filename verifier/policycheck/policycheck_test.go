@@ -74,18 +74,18 @@ func TestA5_OneRequestPerSession(t *testing.T) {
 		o.set(func() { o.takes = 5 * time.Second })
 		id := r.signIn(clinic, "amara", false)
 		time.Sleep(time.Hour)
-		first := r.Ask(clinic, id)
+		first := r.Ask(clinic, id, 0)
 		for range 100 {
-			if r.Ask(clinic, id) != first {
+			if r.Ask(clinic, id, 0) != first {
 				t.Fatal("asking again waits for something else")
 			}
 		}
 		time.Sleep(3 * time.Second)
-		if r.Ask(clinic, id) != first || len(o.requests()) != 1 {
+		if r.Ask(clinic, id, 0) != first || len(o.requests()) != 1 {
 			t.Fatalf("asked while under way: %d requests", len(o.requests()))
 		}
 		<-first
-		if next := r.Ask(clinic, id); next == first {
+		if next := r.Ask(clinic, id, 0); next == first {
 			t.Error("a check that is over is still known")
 		} else {
 			<-next
@@ -115,10 +115,10 @@ func TestA5_NobodyIsForgotten(t *testing.T) {
 		})
 		id := r.signIn(clinic, "amara", false)
 		time.Sleep(time.Hour)
-		r.Ask(clinic, id)
+		r.Ask(clinic, id, 0)
 		<-reached
 		time.Sleep(time.Hour)
-		r.Ask(clinic, id)
+		r.Ask(clinic, id, 0)
 		close(release)
 		synctest.Wait()
 		if n := r.counted(policycheck.Confirmed); n != 2 {
@@ -287,7 +287,7 @@ func TestAQueueIsBounded(t *testing.T) {
 		if q := r.Queues(); q[0].Waiting != 2 {
 			t.Errorf("queue %+v", q)
 		}
-		if _, open := <-r.Ask(environment("elsewhere"), ids[0]); open {
+		if _, open := <-r.Ask(environment("elsewhere"), ids[0], 0); open {
 			t.Error("a session of an unknown environment waits")
 		}
 	})

@@ -1,8 +1,10 @@
 package policycheck
 
 import (
+	"container/heap"
 	"context"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
-// queue is the sessions that wait for one issuer, first come, first served.
+// queue is the sessions that wait for one issuer: whose end is nearest comes first, and of those that have none who came first.
 type queue struct {
 	issuer  string
 	limiter *rate.Limiter
@@ -29,9 +31,8 @@ type queue struct {
 	mu      sync.Mutex
 	targets map[string]*target // by environment ID; the map itself does not change
 	known   map[session.ID]*entry
-	first   *entry
-	last    *entry
-	waiting int
+	waiting waiting
+	turns   uint64
 	stopped bool
 }
 
@@ -48,10 +49,31 @@ type entry struct {
 	id    session.ID
 	of    *target
 	asked time.Time
+	by    int64 // when the session ends without an answer, in milliseconds since the epoch; math.MaxInt64: it does not
+	turn  uint64
 	done  chan struct{}
-	next  *entry
 	taken bool // it is its turn
 	again bool // somebody asked since then
+}
+
+// waiting is a heap.
+type waiting []*entry
+
+func (w waiting) Len() int      { return len(w) }
+func (w waiting) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
+
+func (w waiting) Less(i, j int) bool {
+	return w[i].by < w[j].by || w[i].by == w[j].by && w[i].turn < w[j].turn
+}
+
+func (w *waiting) Push(entering any) { *w = append(*w, entering.(*entry)) }
+
+func (w *waiting) Pop() any {
+	last := len(*w) - 1
+	leaving := (*w)[last]
+	(*w)[last] = nil
+	*w = (*w)[:last]
+	return leaving
 }
 
 // turn is a session whose turn it is.
@@ -69,7 +91,7 @@ func newQueue(c Config, issuer string, closed <-chan struct{}) *queue {
 	}
 }
 
-func (q *queue) ask(env settings.Environment, id session.ID) <-chan struct{} {
+func (q *queue) ask(env settings.Environment, id session.ID, by int64) <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	of := q.targets[env.ID]
@@ -78,23 +100,21 @@ func (q *queue) ask(env settings.Environment, id session.ID) <-chan struct{} {
 		there.again = there.taken
 		return there.done
 	}
-	if q.stopped || q.waiting >= q.most {
+	if q.stopped || len(q.waiting) >= q.most {
 		return q.closed
 	}
-	return q.add(id, of).done
+	return q.add(id, of, by).done
 }
 
-// add puts a session at the end of the queue.
-func (q *queue) add(id session.ID, of *target) *entry {
-	comes := &entry{id: id, of: of, asked: q.now(), done: make(chan struct{})}
-	q.known[id] = comes
-	if q.last == nil {
-		q.first = comes
-	} else {
-		q.last.next = comes
+// add puts a session into the queue; by is 0 when it does not end without an answer.
+func (q *queue) add(id session.ID, of *target, by int64) *entry {
+	if by == 0 {
+		by = math.MaxInt64
 	}
-	q.last = comes
-	q.waiting++
+	q.turns++
+	comes := &entry{id: id, of: of, asked: q.now(), by: by, turn: q.turns, done: make(chan struct{})}
+	q.known[id] = comes
+	heap.Push(&q.waiting, comes)
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -121,7 +141,11 @@ func (q *queue) run(ctx context.Context, e *engine.Engine) {
 		if paced && !q.pace(ctx) {
 			return
 		}
-		next := q.take(paced)
+		next, ok := q.take(paced)
+		if !ok {
+			<-q.slots
+			continue
+		}
 		work := func() {
 			q.carryOut(context.WithoutCancel(ctx), e, next)
 			<-q.slots
@@ -138,7 +162,7 @@ func (q *queue) run(ctx context.Context, e *engine.Engine) {
 func (q *queue) await(ctx context.Context) bool {
 	for {
 		q.mu.Lock()
-		there := q.first != nil
+		there := len(q.waiting) > 0
 		q.mu.Unlock()
 		if ctx.Err() != nil {
 			return false
@@ -158,7 +182,7 @@ func (q *queue) await(ctx context.Context) bool {
 func (q *queue) resting() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.first.of.breaker.resting(q.now())
+	return q.waiting[0].of.breaker.resting(q.now())
 }
 
 // pace waits for the limiter; false means that ctx ended.
@@ -174,20 +198,23 @@ func (q *queue) pace(ctx context.Context) bool {
 	}
 }
 
-// take takes the first from the queue and decides on its turn. Only the paced may ask.
-func (q *queue) take(paced bool) turn {
+// take takes the first from the queue and decides on its turn. Only the paced may ask; ok is false when the first is now another than
+// the one that was not worth pacing.
+func (q *queue) take(paced bool) (next turn, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	first := q.first
-	if q.first = first.next; q.first == nil {
-		q.last = nil
+	first := q.waiting[0]
+	now := q.now()
+	resting := first.of.breaker.resting(now)
+	if !paced && !resting {
+		return turn{}, false
 	}
-	q.waiting--
+	heap.Pop(&q.waiting)
 	first.taken = true
-	if now := q.now(); !paced || first.of.breaker.resting(now) {
-		return turn{entry: first, what: spare, why: first.of.breaker.reason(now)}
+	if resting {
+		return turn{entry: first, what: spare, why: first.of.breaker.reason(now)}, true
 	}
-	return turn{entry: first, what: first.of.breaker.asks()}
+	return turn{entry: first, what: first.of.breaker.asks()}, true
 }
 
 // finish forgets a session whose check has been carried out, and tells who waits for it. Who asked meanwhile may have asked for the
@@ -196,7 +223,7 @@ func (q *queue) finish(of *entry) {
 	q.mu.Lock()
 	delete(q.known, of.id)
 	if of.again && !q.stopped {
-		q.add(of.id, of.of)
+		q.add(of.id, of.of, 0)
 	}
 	q.mu.Unlock()
 	close(of.done)
@@ -209,15 +236,16 @@ func (q *queue) stop() {
 	for _, waits := range q.known {
 		close(waits.done)
 	}
-	q.known, q.first, q.last, q.waiting, q.stopped = nil, nil, nil, 0, true
+	q.known, q.waiting, q.stopped = nil, nil, true
 }
 
 func (q *queue) look() Queue {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	seen := Queue{Issuer: q.issuer, Waiting: q.waiting}
-	if q.first != nil {
-		seen.Oldest = max(q.now().Sub(q.first.asked), 0)
+	seen := Queue{Issuer: q.issuer, Waiting: len(q.waiting)}
+	now := q.now()
+	for _, waits := range q.waiting {
+		seen.Oldest = max(seen.Oldest, now.Sub(waits.asked))
 	}
 	return seen
 }

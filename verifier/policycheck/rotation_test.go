@@ -62,7 +62,7 @@ func TestA5P7_ACrashAfterTheRotation(t *testing.T) {
 		})
 		s, _ := r.session(id)
 		time.Sleep(time.Duration(s.Check.Next-time.Now().UnixMilli()) * time.Millisecond)
-		r.Ask(clinic, id)
+		r.Ask(clinic, id, 0)
 		<-crashed
 		o.set(func() { o.before = nil })
 
@@ -114,7 +114,7 @@ func TestA5P7_ShutdownFinishesWhatIsUnderWay(t *testing.T) {
 		for _, done := range all {
 			<-done
 		}
-		<-r.Ask(clinic, ids[9])
+		<-r.Ask(clinic, ids[9], 0)
 		if q := r.Queues(); q[0].Waiting != 0 {
 			t.Errorf("queue %+v", q)
 		}

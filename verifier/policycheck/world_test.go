@@ -164,7 +164,7 @@ func (r *replica) signIn(env settings.Environment, subject string, stay bool) se
 	idToken, refresh := o.signIn(subject)
 	s, _, err := r.engine.Begin(context.Background(), env, engine.SignIn{
 		Who:          session.Identity{Issuer: o.issuer, Subject: subject, AuthTime: time.Now().Unix(), IDToken: idToken},
-		RefreshToken: refresh, Stay: stay, Attempt: session.NewKey(env.ID, subject), Until: time.Now().Add(time.Hour).UnixMilli(),
+		RefreshToken: refresh, Stay: stay,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -190,7 +190,7 @@ func (r *replica) beat(env settings.Environment, ids ...session.ID) (all []<-cha
 	for _, id := range ids {
 		s, ok := r.session(id)
 		if now := time.Now().UnixMilli(); ok && !s.State.Ended(now) && s.Check.Next <= now {
-			all = append(all, r.Ask(env, id))
+			all = append(all, r.Ask(env, id, 0))
 		}
 	}
 	return all
@@ -238,7 +238,7 @@ func (r *replica) check(env settings.Environment, id session.ID) {
 	if now := time.Now().UnixMilli(); !ok || s.Check.Next > now {
 		time.Sleep(time.Duration(s.Check.Next-now) * time.Millisecond)
 	}
-	<-r.Ask(env, id)
+	<-r.Ask(env, id, 0)
 }
 
 // lines is a log.

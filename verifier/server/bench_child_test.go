@@ -114,7 +114,6 @@ func playVerifier(args []string) error {
 			Who: session.Identity{Issuer: "https://login.example", Subject: subject, Name: "Ada Lovelace",
 				AuthTime: time.Now().Unix() - 60, IDToken: strings.Repeat("t", 1200)},
 			RefreshToken: strings.Repeat("r", 64), Key: session.Thumbprint(key),
-			Attempt: session.NewKey(subject), Until: time.Now().Add(time.Hour).UnixMilli(),
 		})
 		sessions[i] = signedIn{began.ID.String(), cookie}
 		return err

@@ -192,14 +192,14 @@ func TestP7_CloseWaitsForRun(t *testing.T) {
 	env := s.environments[0]
 	begun, _, err := s.engine.Begin(t.Context(), env, engine.SignIn{
 		Who:          session.Identity{Issuer: op.URL, Subject: "amara", AuthTime: time.Now().Unix(), IDToken: "t"},
-		RefreshToken: "first", Attempt: session.NewKey("1"), Until: time.Now().Add(time.Hour).UnixMilli(),
+		RefreshToken: "first",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	passed.Store(int64(env.Check.Interval))
 	go s.Run(t.Context())
-	done := s.checker.Ask(env, begun.ID)
+	done := s.checker.Ask(env, begun.ID, 0)
 	<-asked
 	closed := make(chan error, 1)
 	go func() { closed <- s.Close() }()
@@ -289,7 +289,7 @@ func TestA5_AHeartbeatHasTheProviderAsked(t *testing.T) {
 	visitor := apitest.New(t, front.URL)
 	_, cookie, err := s.engine.Begin(t.Context(), s.environments[0], engine.SignIn{
 		Who:          session.Identity{Issuer: op.URL, Subject: "amara", AuthTime: time.Now().Unix(), IDToken: "t"},
-		RefreshToken: "the one", Key: visitor.Thumbprint(), Attempt: session.NewKey("1"), Until: time.Now().Add(time.Hour).UnixMilli(),
+		RefreshToken: "the one", Key: visitor.Thumbprint(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -124,7 +124,7 @@ func (s Session) Validate() error {
 			return fmt.Errorf("%w: a setting is %s; allowed: whole milliseconds", ErrInvalid, length)
 		}
 	}
-	for _, at := range [...]int64{s.Check.At, s.Check.Next, s.State.CheckBy} {
+	for _, at := range [...]int64{s.Check.At, s.Check.Next, s.State.CheckBy, s.State.Lapses} {
 		if at < 0 || at%1000 != 0 || at > maxInstant {
 			return fmt.Errorf("%w: a policy check is at %d; allowed: whole seconds from 0 to %d, in milliseconds", ErrInvalid, at, int64(maxInstant))
 		}

@@ -27,6 +27,9 @@ type PolicyCheck struct {
 	Interval time.Duration // between two checks of a session; default 1h, allowed 5m to 24h
 	Budget   time.Duration // how long past the interval an outage may last for a user who chose to stay signed in; default 8h
 	Cap      time.Duration // the longest bypassed session; default and at most 24h
+	// Absence is how long a session is kept whose browser does not come back, so that the provider is not asked about it: default
+	// 2160h, the 90 days after which a provider forgets it too (A5).
+	Absence time.Duration
 }
 
 // SignOut is what a sign-out does besides ending the session here and at the provider (B4).

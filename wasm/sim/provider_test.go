@@ -25,7 +25,7 @@ type provider struct {
 }
 
 // Ask implements engine.Checks.
-func (p *provider) Ask(env settings.Environment, id session.ID) <-chan struct{} {
+func (p *provider) Ask(env settings.Environment, id session.ID, _ int64) <-chan struct{} {
 	done := make(chan struct{})
 	close(done)
 	ctx := context.Background()

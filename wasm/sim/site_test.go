@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -39,8 +38,6 @@ type site struct {
 	dist     *dist.Dist
 	now      func() time.Time
 	mux      *http.ServeMux
-
-	attempts int
 
 	mu    sync.Mutex
 	audit []audit.Event
@@ -157,11 +154,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request, env settings.Envir
 		api.WriteRefusal(w, wire.Refusal{Error: wire.BadReturnTo})
 		return
 	}
-	s.attempts++
-	in := engine.SignIn{
-		Who: s.user(), Key: key, Replaced: api.ReadSessionCookie(r, env), Stay: r.FormValue(wire.FieldStay) == "1",
-		Attempt: session.NewKey("attempt", strconv.Itoa(s.attempts)), Until: s.now().Add(time.Hour).UnixMilli(),
-	}
+	in := engine.SignIn{Who: s.user(), Key: key, Replaced: api.ReadSessionCookie(r, env), Stay: r.FormValue(wire.FieldStay) == "1"}
 	if s.provider != nil {
 		in.RefreshToken = "refresh"
 	}

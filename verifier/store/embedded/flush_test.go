@@ -85,6 +85,7 @@ func TestP7_PolicyChecksAreWrittenAtOnce(t *testing.T) {
 		"Bypassed": {func(s *session.Session) { s.Check.Next, s.Check.Bypassed = 0, true }, "SELECT check_bypassed AND check_next = 0 FROM sessions"},
 		"Stay":     {func(s *session.Session) { s.Check.Stay = true }, "SELECT check_stay FROM sessions"},
 		"CheckBy":  {func(s *session.Session) { s.State.CheckBy = start + 9000 }, "SELECT check_by = 1800000009000 FROM sessions"},
+		"Lapses":   {func(s *session.Session) { s.State.Lapses = start + 36_000_000 }, "SELECT lapses = 1800036000000 FROM sessions"},
 		"Provider": {func(s *session.Session) { s.Provider = "other" }, "SELECT provider_sid = 'other' FROM sessions"},
 	} {
 		if _, _, err := store.Update(t.Context(), s.ID, start+1, func(session.Session) (session.Session, error) {

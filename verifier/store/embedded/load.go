@@ -44,7 +44,7 @@ func (s *Store) load(ctx context.Context, conn *sql.Conn) error {
 func (s *Store) loadSessions(ctx context.Context, conn *sql.Conn) error {
 	rows, err := conn.QueryContext(ctx, `SELECT row, id, environment, issuer, subject, name, provider_sid, key, auth_time, began,
 		active, seq, session_timeout, session_warning, inactivity_timeout, inactivity_warning, any_activity_stays,
-		session_floor, inactivity_floor, ended_at, reason, check_at, check_next, check_bypassed, check_stay, check_by FROM sessions ORDER BY row`)
+		session_floor, inactivity_floor, ended_at, reason, check_at, check_next, check_bypassed, check_stay, check_by, lapses FROM sessions ORDER BY row`)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *Store) loadSessions(ctx context.Context, conn *sql.Conn) error {
 		if err := rows.Scan(&row, &id, &user.Environment, &user.Issuer, &user.Subject, &name, &provider, &key, &authTime, &state.Began,
 			&state.Active, &seq, &timeout, &warning, &idle, &idleWarning, &anyStays,
 			&state.SessionFloor, &state.InactivityFloor, &state.EndedAt, &reason,
-			&check.At, &check.Next, &check.Bypassed, &check.Stay, &state.CheckBy); err != nil {
+			&check.At, &check.Next, &check.Bypassed, &check.Stay, &state.CheckBy, &state.Lapses); err != nil {
 			return &FileError{Path: s.path, Problem: ErrCorrupt, Cause: err} // a value of another type
 		}
 		state.Settings = policy.Settings{

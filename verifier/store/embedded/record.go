@@ -34,7 +34,7 @@ type record struct {
 
 	place int32 // in the heap
 
-	checkAt, checkNext, checkBy uint32 // seconds since the epoch: Validate lets nothing else come here
+	checkAt, checkNext, checkBy, lapses uint32 // seconds since the epoch: Validate lets nothing else come here
 
 	subjectLen uint16
 	nameLen    uint16
@@ -97,7 +97,7 @@ func (r *record) state(reasons []wire.Reason) deadline.State {
 	state := deadline.State{
 		Settings: r.settings.Value(), Began: r.began, Active: r.active,
 		SessionFloor: r.sessionFloor, InactivityFloor: r.inactivityFloor,
-		CheckBy: fromSeconds(r.checkBy), EndedAt: r.endedAt,
+		CheckBy: fromSeconds(r.checkBy), Lapses: fromSeconds(r.lapses), EndedAt: r.endedAt,
 	}
 	if r.reason != 0 && reasons != nil {
 		state.Reason = reasons[r.reason-1]
@@ -125,7 +125,7 @@ func (r *record) set(s session.Session, reasons []wire.Reason) {
 	r.authTime, r.seq, r.active = s.AuthTime, s.Seq, s.State.Active
 	r.sessionFloor, r.inactivityFloor = s.State.SessionFloor, s.State.InactivityFloor
 	r.endedAt, r.reason = s.State.EndedAt, reasonCode(s.State.Reason, reasons)
-	r.checkAt, r.checkNext, r.checkBy = toSeconds(s.Check.At), toSeconds(s.Check.Next), toSeconds(s.State.CheckBy)
+	r.checkAt, r.checkNext, r.checkBy, r.lapses = toSeconds(s.Check.At), toSeconds(s.Check.Next), toSeconds(s.State.CheckBy), toSeconds(s.State.Lapses)
 	if r.flags &^= stay; s.Check.Stay {
 		r.flags |= stay
 	}

@@ -50,7 +50,8 @@ CREATE TABLE sessions (
 	check_next         INTEGER NOT NULL,
 	check_bypassed     INTEGER NOT NULL,
 	check_stay         INTEGER NOT NULL,
-	check_by           INTEGER NOT NULL
+	check_by           INTEGER NOT NULL,
+	lapses             INTEGER NOT NULL
 ) STRICT;`
 
 // providerIndex is on disk because it is needed too rarely to take memory for every session. The other two indexes, by ID and by

@@ -10,7 +10,7 @@ import (
 // user a question of the provider at sign-out, so they are dropped.
 const fromVersion1 = `
 ALTER TABLE sessions RENAME TO sessions_1;` + sessionsTable + `
-INSERT INTO sessions SELECT *, began / 1000 * 1000, 0, TRUE, FALSE, 0 FROM sessions_1 ORDER BY row;
+INSERT INTO sessions SELECT *, began / 1000 * 1000, 0, TRUE, FALSE, 0, 0 FROM sessions_1 ORDER BY row;
 DROP TABLE sessions_1;` + providerIndex + `
 DROP TABLE secrets;` + secretsTable + marksTable + `
 UPDATE schema_version SET version = 2;`

@@ -46,12 +46,12 @@ func newWriter(ctx context.Context, s *Store, conn *sql.Conn, every time.Duratio
 		{&w.probe, probe},
 		{&w.insert, `INSERT INTO sessions (name, auth_time, active, seq, session_timeout, session_warning,
 			inactivity_timeout, inactivity_warning, any_activity_stays, session_floor, inactivity_floor, ended_at, reason,
-			check_at, check_next, check_bypassed, check_stay, check_by, row,
-			id, environment, issuer, subject, provider_sid, key, began) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+			check_at, check_next, check_bypassed, check_stay, check_by, lapses, row,
+			id, environment, issuer, subject, provider_sid, key, began) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 		{&w.setSecrets, "INSERT INTO secrets (row, sealed) VALUES (?,?) ON CONFLICT DO UPDATE SET sealed = excluded.sealed"},
 		{&w.change, `UPDATE sessions SET name=?, auth_time=?, active=?, seq=?, session_timeout=?, session_warning=?,
 			inactivity_timeout=?, inactivity_warning=?, any_activity_stays=?, session_floor=?, inactivity_floor=?, ended_at=?, reason=?,
-			check_at=?, check_next=?, check_bypassed=?, check_stay=?, check_by=? WHERE row=?`},
+			check_at=?, check_next=?, check_bypassed=?, check_stay=?, check_by=?, lapses=? WHERE row=?`},
 		{&w.setProvider, "UPDATE sessions SET provider_sid=?1 WHERE row=?2 AND provider_sid<>?1"}, // apart, or every change would write the index
 		{&w.activity, "UPDATE sessions SET active=?, seq=? WHERE row=?"},
 		{&w.lastEnd, `INSERT INTO last_ends (environment, issuer, subject, ended_at) VALUES (?,?,?,?)
@@ -231,7 +231,7 @@ func (w *writer) applyWhole(ctx context.Context, next op, s session.Session) err
 	of, set := s.State, s.State.Settings
 	values := []any{s.Name, s.AuthTime, of.Active, int64(s.Seq), millis(set.SessionTimeout), millis(set.SessionWarning),
 		millis(set.InactivityTimeout), millis(set.InactivityWarning), set.AnyActivityStays, of.SessionFloor, of.InactivityFloor,
-		of.EndedAt, string(of.Reason), s.Check.At, s.Check.Next, s.Check.Bypassed, s.Check.Stay, of.CheckBy, next.record.row}
+		of.EndedAt, string(of.Reason), s.Check.At, s.Check.Next, s.Check.Bypassed, s.Check.Stay, of.CheckBy, of.Lapses, next.record.row}
 	if next.kind == creation {
 		values = append(values, s.ID.String(), s.User.Environment, s.User.Issuer, s.User.Subject, s.Provider, s.Key[:], of.Began)
 		if _, err := w.insert.ExecContext(ctx, values...); err != nil {

@@ -157,11 +157,9 @@ func (m *machine) change(rt *rapid.T) func(session.Session) (session.Session, er
 			return s, nil
 		case "checked":
 			s.Check.At, s.Check.Next, s.Check.Bypassed, s.Check.Stay = now/1000*1000, now/1000*1000+hour, false, !s.Check.Stay
-			return stepping(deadline.Confirmed{}, now)(s), nil
+			return stepping(deadline.Confirmed{Lapses: now/1000*1000 + 2*hour}, now)(s), nil
 		case "silent":
-			s = stepping(deadline.Unconfirmed{By: now + silence}, now)(s)
-			s.State.CheckBy = (s.State.CheckBy + 999) / 1000 * 1000 // whole seconds, as Validate wants them
-			return s, nil
+			return stepping(deadline.Unconfirmed{By: now + silence}, now)(s), nil
 		case "error":
 			s.Seq++
 			return s, refused

@@ -26,7 +26,7 @@ var creating = []check{
 		s.State.SessionFloor, s.State.InactivityFloor, s.State.Active = start+1, start+2, start+3
 		s.State.Settings.AnyActivityStays = true
 		s.Check = session.Check{At: latest, Next: latest - 1000, Stay: true}
-		s.State.CheckBy = latest - 2000
+		s.State.CheckBy, s.State.Lapses = latest-2000, latest-1000
 		f.holds(f.create(s))
 		bare := sample(2, user("bob"), start)
 		bare.Name, bare.Provider, bare.AuthTime = "", "", 0
