@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"slices"
 
 	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/shared/wire"
@@ -103,6 +104,11 @@ func (e *Engine) Begin(ctx context.Context, env settings.Environment, in SignIn)
 	if err != nil {
 		return session.Session{}, "", unavailable(err)
 	}
+	if worn, err := e.worn(ctx, user, who, now); err != nil {
+		return session.Session{}, "", unavailable(err)
+	} else if worn {
+		return refused("auth_time is that of a session that has ended", ErrCredentials)
+	}
 	// This browser's last session counts whoever had it: credentials were asked for.
 	old, _, err := e.find(ctx, env, in.Replaced, now)
 	if broken := (*Refusal)(nil); errors.As(err, &broken) && broken.Refusal.Error == wire.Unavailable {
@@ -114,8 +120,8 @@ func (e *Engine) Begin(ctx context.Context, env settings.Environment, in SignIn)
 	if !later(env, who, last) {
 		return refused("auth_time is not later than the end of the last session", ErrCredentials)
 	}
-	if old.User == user && who.AuthTime <= old.AuthTime { // whatever the skew of the clocks
-		return refused("auth_time is not later than that of the browser's last session", ErrCredentials)
+	if err == nil && old.User == user && who.AuthTime <= old.AuthTime {
+		return refused("auth_time is not later than that of the session to be replaced", ErrCredentials)
 	}
 	replace := err == nil
 
@@ -167,6 +173,16 @@ func (e *Engine) lastEnd(ctx context.Context, env settings.Environment, who sess
 		return deadline.Never, err
 	}
 	return last, nil
+}
+
+// worn reports whether credentials were entered no later than for a session of the user that has ended since. It is asked besides
+// lastEnd because it compares the provider's clock with itself: neither skew nor a clock that is ahead makes old credentials new (B1).
+func (e *Engine) worn(ctx context.Context, user session.User, who session.Identity, now int64) (bool, error) {
+	all, err := e.store.ByUser(ctx, user, now)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(all, func(s session.Session) bool { return s.State.Ended(now) && who.AuthTime <= s.AuthTime }), nil
 }
 
 // later reports whether credentials were entered after an instant; 0 is before everything. A provider that does not say when they

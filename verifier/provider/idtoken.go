@@ -74,9 +74,13 @@ func (p *Provider) checkIDToken(said claims, audience string) check {
 
 const maxNonce = 2048
 
+// ahead is how far the provider's clock may be ahead of ours, whatever skew is configured: an instant that is a little in the future
+// gives nobody anything, and refusing it would sign people out for it. The configured skew is for what does (B1).
+const ahead = time.Minute
+
 // future reports whether an instant of the provider's clock cannot have been yet.
 func (p *Provider) future(now time.Time, seconds int64) bool {
-	return !time.Unix(seconds, 0).Before(now.Add(p.config.ClockSkew + rounding))
+	return !time.Unix(seconds, 0).Before(now.Add(max(p.config.ClockSkew, ahead) + rounding))
 }
 
 // continues checks what OpenID Connect Core section 12.2 asks of an ID token of a refresh besides: what it says of the sign-in is what

@@ -35,12 +35,12 @@ var unsoundTokens = []struct {
 	{"exp", "a text", func(_ *scripted, c map[string]any) { c["exp"] = "1900000000" }},
 	{"exp", "after the year 9999", func(_ *scripted, c map[string]any) { c["exp"] = int64(253402300800) }},
 	{"iat", "no iat", func(_ *scripted, c map[string]any) { delete(c, "iat") }},
-	{"iat", "in the future", func(s *scripted, c map[string]any) { c["iat"] = s.clock.in(skew + 2*time.Second) }},
+	{"iat", "in the future", func(s *scripted, c map[string]any) { c["iat"] = s.clock.in(ahead + 2*time.Second) }},
 	{"iat", "negative", func(_ *scripted, c map[string]any) { c["iat"] = -5 }},
 	{"iat", "true", func(_ *scripted, c map[string]any) { c["iat"] = true }},
-	{"nbf", "not yet", func(s *scripted, c map[string]any) { c["nbf"] = s.clock.in(skew + 2*time.Second) }},
+	{"nbf", "not yet", func(s *scripted, c map[string]any) { c["nbf"] = s.clock.in(ahead + 2*time.Second) }},
 	{"nbf", "null", func(_ *scripted, c map[string]any) { c["nbf"] = nil }},
-	{"auth_time", "in the future", func(s *scripted, c map[string]any) { c["auth_time"] = s.clock.in(skew + 2*time.Second) }},
+	{"auth_time", "in the future", func(s *scripted, c map[string]any) { c["auth_time"] = s.clock.in(ahead + 2*time.Second) }},
 	{"auth_time", "a text", func(s *scripted, c map[string]any) { c["auth_time"] = "1800000000" }},
 	{"sub", "no sub", func(_ *scripted, c map[string]any) { delete(c, "sub") }},
 	{"sub", "empty sub", func(_ *scripted, c map[string]any) { c["sub"] = "" }},
@@ -113,7 +113,7 @@ func TestSoundIDTokensAreTaken(t *testing.T) {
 		"a list of one audience": func(c map[string]any) { c["aud"] = []string{"curfew"} },
 		"just expired":           func(c map[string]any) { c["exp"] = s.clock.in(-skew + time.Second) },
 		"issued by a fast clock": func(c map[string]any) {
-			c["iat"], c["nbf"] = s.clock.in(skew+time.Second), s.clock.in(skew+time.Second)
+			c["iat"], c["nbf"] = s.clock.in(ahead+time.Second), s.clock.in(ahead+time.Second)
 		},
 		"fractions":                func(c map[string]any) { c["iat"] = 1_799_999_990.75 },
 		"no auth_time, sid, name":  func(c map[string]any) { delete(c, "auth_time"); delete(c, "sid"); delete(c, "name") },
@@ -138,8 +138,8 @@ func TestInstantsWithoutSkew(t *testing.T) {
 		check string
 	}{
 		{"exp", time.Second, ""}, {"exp", 0, "exp"},
-		{"iat", time.Second, ""}, {"iat", 2 * time.Second, "iat"},
-		{"auth_time", time.Second, ""}, {"auth_time", 2 * time.Second, "auth_time"},
+		{"iat", ahead + time.Second, ""}, {"iat", ahead + 2*time.Second, "iat"},
+		{"auth_time", ahead + time.Second, ""}, {"auth_time", ahead + 2*time.Second, "auth_time"},
 	} {
 		s.answer(s.idToken(func(c map[string]any) { c[one.claim] = s.clock.in(one.in) }), "")
 		_, err := p.Redeem(t.Context(), code1)

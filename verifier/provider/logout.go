@@ -57,6 +57,12 @@ func (p *Provider) LogoutToken(ctx context.Context, raw string) (Logout, error) 
 	return Logout{}, err
 }
 
+// addressed reports whether a logout token is for this verifier, or for the application's own client whose sign-ins were handed in (A6).
+func (p *Provider) addressed(audiences []string) bool {
+	return slices.Contains(audiences, p.config.ClientID) ||
+		p.config.HandInAudience != "" && slices.Contains(audiences, p.config.HandInAudience)
+}
+
 // checkLogout checks the claims of a logout token whose signature is sound.
 func (p *Provider) checkLogout(said claims) (Logout, check) {
 	var out Logout
@@ -64,7 +70,7 @@ func (p *Provider) checkLogout(said claims) (Logout, check) {
 	if issuer, ok := said.text("iss", session.MaxIssuer); !ok || issuer != p.config.Issuer {
 		return out, "iss"
 	}
-	if audiences, ok := said.audience(); !ok || !slices.Contains(audiences, p.config.ClientID) {
+	if audiences, ok := said.audience(); !ok || !p.addressed(audiences) {
 		return out, "aud"
 	}
 	now := p.now()
