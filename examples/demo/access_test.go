@@ -40,11 +40,19 @@ func words(t *testing.T, tab context.Context, shown string) (title, body string)
 	return part("title"), part("body")
 }
 
-// inTime lives in virtual time with somebody who moves the mouse now and then, until an expression holds or the length is over.
+// busy lives in virtual time with somebody who moves the mouse now and then.
+func (r *running) busy(t *testing.T, tab context.Context, length time.Duration) {
+	t.Helper()
+	for until := r.clock.Now().Add(length); r.clock.Now().Before(until); {
+		moveMouse(t, tab, 80+float64(r.clock.Now().Unix()%7), 90) // always somewhere else: staying is no activity
+		chrome.Pass(t, tab, min(3*time.Second, until.Sub(r.clock.Now())), r.clock.advance)
+	}
+}
+
+// inTime is busy until an expression holds, and says how long it took.
 func (r *running) inTime(t *testing.T, tab context.Context, most time.Duration, until string) time.Duration {
 	t.Helper()
-	began := r.clock.Now()
-	for i := 0; ; i++ {
+	for began := r.clock.Now(); ; r.busy(t, tab, 500*time.Millisecond) {
 		passed := r.clock.Now().Sub(began)
 		switch {
 		case chrome.Eval[bool](t, tab, "!!("+until+")"):
@@ -52,11 +60,22 @@ func (r *running) inTime(t *testing.T, tab context.Context, most time.Duration, 
 		case passed >= most:
 			t.Fatalf("not within %s: %s", most, until)
 		}
-		if i%8 == 0 {
-			moveMouse(t, tab, float64(80+i%3), 90)
-		}
-		chrome.Pass(t, tab, 500*time.Millisecond, r.clock.advance)
 	}
+}
+
+// checkNoticed is how long after a sign-in a heartbeat has surely noticed that the policy check is due: the interval of 30 seconds
+// and a heartbeat every 5. The check itself takes real time, in which no virtual time may pass: see untilLogged.
+const checkNoticed = 36 * time.Second
+
+// left is what the dialog counts down from.
+func left(t *testing.T, tab context.Context) time.Duration {
+	t.Helper()
+	text := chrome.Eval[string](t, tab, warning+`.querySelector("[part=countdown]").textContent`)
+	length, err := time.ParseDuration(strings.Replace(text, ":", "m", 1) + "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return length
 }
 
 // inVirtualTime signs in in a page whose time, like the verifier's, only passes when the test says so.
@@ -77,15 +96,17 @@ func TestA5_DisabledAccountEndsAtTheNextCheck(t *testing.T) {
 	browser := chrome.New(t)
 	tab, admin := r.inVirtualTime(t, browser), apart(t, browser)
 	began := r.clock.Now()
-	chrome.Pass(t, tab, 10*time.Second, r.clock.advance)
+	r.busy(t, tab, 10*time.Second)
 	r.atAdmin(t, admin, "Disable", users[0].Name, "is disabled")
 	r.looks(t, admin, "accounts")
 	before := cookie(t, tab, "curfew")
 	if answer := r.get(t, "/.curfew/check", before); answer.StatusCode != http.StatusNoContent {
 		t.Fatalf("before the check is due, the session answers %d", answer.StatusCode)
 	}
-	r.inTime(t, tab, 45*time.Second, covered+` && `+button("Sign in"))
-	if passed := r.clock.Now().Sub(began); passed < 25*time.Second || passed > 42*time.Second {
+	r.busy(t, tab, checkNoticed-10*time.Second)
+	r.untilLogged(t, "msg=ended")
+	r.inTime(t, tab, 6*time.Second, covered+` && `+button("Sign in"))
+	if passed := r.clock.Now().Sub(began); passed < 27*time.Second || passed > 42*time.Second {
 		t.Errorf("covered %s after the sign-in; the check is due after 27 to 30 seconds and noticed by a heartbeat", passed)
 	}
 	title, body := words(t, tab, covered)
@@ -119,14 +140,18 @@ func TestA7_OutageThatEnds(t *testing.T) {
 	browser := chrome.New(t)
 	tab, admin := r.inVirtualTime(t, browser), apart(t, browser)
 	r.atAdmin(t, admin, "Simulate an outage", "begin", "The outage began.")
-	r.inTime(t, tab, 45*time.Second, unconfirmed)
+	r.busy(t, tab, checkNoticed)
+	r.untilLogged(t, "msg=policy_check_failed")
+	r.inTime(t, tab, 6*time.Second, unconfirmed)
 	r.looks(t, tab, "unconfirmed")
 	if _, body := words(t, tab, warning); !strings.Contains(body, "cannot be reached") || chrome.Eval[bool](t, tab, "!!"+button("Sign in again now")) {
 		t.Errorf("the dialog says %q", body)
 	}
-	chrome.Pass(t, tab, 3*time.Second, r.clock.advance)
 	r.atAdmin(t, admin, "End the outage", "end", "The outage is over.")
-	r.inTime(t, tab, 30*time.Second, `!(`+warning+`)`)
+	// The provider is asked again 20 seconds after it did not answer, when the dialog shows at least 7 more.
+	r.busy(t, tab, left(t, tab)-7*time.Second)
+	r.untilLogged(t, "msg=policy_checked")
+	r.inTime(t, tab, 6*time.Second, `!(`+warning+`)`)
 	if chrome.Eval[bool](t, tab, "!!"+covered) {
 		title, body := words(t, tab, covered)
 		t.Fatalf("the page is covered: %q, %q", title, body)
@@ -142,15 +167,13 @@ func TestA7_OutageThatLasts(t *testing.T) {
 	browser := chrome.New(t)
 	tab, admin := r.inVirtualTime(t, browser), apart(t, browser)
 	r.atAdmin(t, admin, "Simulate an outage", "begin", "The outage began.")
-	r.inTime(t, tab, 45*time.Second, unconfirmed)
-	left := chrome.Eval[string](t, tab, warning+`.querySelector("[part=countdown]").textContent`)
-	counted, err := time.ParseDuration(strings.Replace(left, ":", "m", 1) + "s")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r.busy(t, tab, checkNoticed)
+	r.untilLogged(t, "msg=policy_check_failed")
+	r.inTime(t, tab, 6*time.Second, unconfirmed)
+	counted := left(t, tab)
 	passed := r.inTime(t, tab, 40*time.Second, covered+` && `+button("Sign in"))
 	if off := passed - counted; off < -2*time.Second || off > 2*time.Second {
-		t.Errorf("the page was covered after %s; the dialog had counted down from %s", passed, left)
+		t.Errorf("the page was covered after %s; the dialog had counted down from %s", passed, counted)
 	}
 	if _, body := words(t, tab, covered); !strings.Contains(body, "could not confirm your account in time") {
 		t.Errorf("the cover says %q", body)

@@ -87,6 +87,16 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// untilLogged waits for what the verifier does in the background.
+func (r *running) untilLogged(t *testing.T, text string) {
+	t.Helper()
+	for began := time.Now(); !strings.Contains(r.log.String(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("the verifier did not log %q", text)
+		}
+	}
+}
+
 func start(t *testing.T) *running {
 	t.Helper()
 	r := &running{clock: newClock(), log: &lines{}}

@@ -56,10 +56,34 @@ func TestStateFollowsTheProvider(t *testing.T) {
 	s.refuse(400, `{"error":"invalid_grant"}`)
 	_ = refresh()
 	step("a refusal is an answer", State{Up: true}, true)
+	s.refuse(500, "")
+	_ = refresh()
+	step("down again", State{Kind: Unreachable, Cause: CauseServerError, Detail: "token endpoint: status 500"}, true)
+	s.answer(s.idToken(nil), "")
+	if err := refresh(); err != nil {
+		t.Error(err)
+	}
+	step("up again", State{Up: true}, true)
 	if err := p.Ready(t.Context()); err != nil {
 		t.Error(err)
 	}
 	step("ready", State{Up: true}, false)
+}
+
+// That the keys could not be read is no fault of the token endpoint: when they can, all is well.
+func TestKeysComeBack(t *testing.T) {
+	s := newScripted(t)
+	p := s.provider(nil)
+	s.onKeys(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	_, err := p.Refresh(t.Context(), s.refresh(), dontKeep(t))
+	if want(t, err, Unreachable, CauseServerError); p.State().Up {
+		t.Error("up without keys")
+	}
+	s.onKeys(nil)
+	s.clock.pass(keysPause)
+	if _, err = p.LogoutToken(t.Context(), s.logoutToken(nil)); err != nil || !p.State().Up {
+		t.Errorf("%v, %+v", err, p.State())
+	}
 }
 
 // What anybody can bring about with a code of their own does not change the state (P8).

@@ -164,6 +164,12 @@ func TestTokensThatAreTooLarge(t *testing.T) {
 	s.answer(large, "")
 	_, err = p.Redeem(t.Context(), code1)
 	want(t, err, Unreachable, CauseAnswer)
+	s.answer(strings.Repeat("x", MaxIDToken), "")
+	_, err = p.Redeem(t.Context(), code1)
+	wantCheck(t, err, Unreachable, "form")
+	s.answer(strings.Repeat("x", MaxIDToken+1), "")
+	_, err = p.Redeem(t.Context(), code1)
+	want(t, err, Unreachable, CauseAnswer)
 	_, err = p.HandedIn(t.Context(), large, "nonce-1")
 	wantCheck(t, err, Refused, "form")
 }

@@ -110,7 +110,7 @@ func (w *world) boot() {
 	}
 	rate := w.options.rate
 	if rate == "" {
-		rate = "{rate: 1000, concurrency: 8}"
+		rate = "{rate: 10000, concurrency: 8}" // the clock stands, so the rate would only add up
 	}
 	text := fmt.Sprintf(`
 data: %q

@@ -176,7 +176,7 @@ func (w *world) write(path, text string) {
 // A5: sessions due at once each ask once, and nobody is signed out by the queue.
 func TestA5_ManySessionsDueAtOnce(t *testing.T) {
 	const many = 100
-	w := start(t, options{rate: "{rate: 200, concurrency: 4}"})
+	w := start(t, options{rate: "{rate: 10000, concurrency: 4}"})
 	first := w.signedIn(oidctest.Alice())
 	people := []*person{first}
 	for range many - 1 {
