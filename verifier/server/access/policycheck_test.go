@@ -149,7 +149,6 @@ func TestA7_Unreachable(t *testing.T) {
 					t.Errorf("the provider answers again, and the session ends at %d", reply.SessionEnds)
 				}
 
-				began = w.clock()
 				p.keepOn(53 * time.Minute)
 				c.fail(t, w.at)
 				w.pass(7 * time.Minute)
