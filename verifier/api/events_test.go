@@ -74,22 +74,46 @@ func (s *site) end(t *testing.T) {
 
 // listener is a browser's end of a stream.
 type listener struct {
-	*httptest.ResponseRecorder
-	mu   sync.Mutex
 	done chan struct{}
 	stop context.CancelFunc
+
+	mu     sync.Mutex
+	answer *httptest.ResponseRecorder
+	sent   http.Header // as it was when the status was
+}
+
+func (l *listener) Header() http.Header { return l.answer.Header() }
+func (l *listener) Flush()              {}
+
+func (l *listener) WriteHeader(status int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.answer.WriteHeader(status)
+	l.sent = l.answer.Header().Clone()
 }
 
 func (l *listener) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ResponseRecorder.Write(p)
+	return l.answer.Write(p)
 }
 
 func (l *listener) heard() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.Body.String()
+	return l.answer.Body.String()
+}
+
+func (l *listener) header() http.Header {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent
+}
+
+func (l *listener) status() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answer.Code
 }
 
 func (l *listener) open() bool {
@@ -103,7 +127,7 @@ func (l *listener) open() bool {
 
 func (s *site) listen(t *testing.T, cookie string) *listener {
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &listener{ResponseRecorder: httptest.NewRecorder(), done: make(chan struct{}), stop: cancel}
+	l := &listener{answer: httptest.NewRecorder(), done: make(chan struct{}), stop: cancel}
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://records.example/.curfew/events", nil)
 	r.AddCookie(&http.Cookie{Name: "__Host-curfew", Value: cookie})
 	go func() {
@@ -122,7 +146,7 @@ func TestB4_EventsTellOfTheEnd(t *testing.T) {
 		if got := first.heard(); !strings.HasPrefix(got, "retry: ") || strings.Contains(got, "event") {
 			t.Errorf("before the end: %q", got)
 		}
-		if h := first.Header(); h.Get("Content-Type") != "text/event-stream" || h.Get("Cache-Control") != "no-store" {
+		if h := first.header(); h.Get("Content-Type") != "text/event-stream" || h.Get("Cache-Control") != "no-store" {
 			t.Errorf("headers %v", h)
 		}
 		time.Sleep(6 * time.Minute)
@@ -139,7 +163,7 @@ func TestB4_EventsTellOfTheEnd(t *testing.T) {
 		}
 		// Who comes back later is told at once: the message may have been lost.
 		if late := s.listen(t, s.cookie); !strings.Contains(late.heard(), "event: ended") || late.open() {
-			t.Errorf("a page that was not connected: %d %q", late.Code, late.heard())
+			t.Errorf("a page that was not connected: %d %q", late.status(), late.heard())
 		}
 	})
 }
@@ -151,13 +175,13 @@ func TestEventsAreBounded(t *testing.T) {
 		for range engine.MaxWatches {
 			all = append(all, s.listen(t, s.cookie))
 		}
-		if l := s.listen(t, s.cookie); l.Code != http.StatusTooManyRequests || l.open() {
-			t.Errorf("one too many: %d", l.Code)
+		if l := s.listen(t, s.cookie); l.status() != http.StatusTooManyRequests || l.open() {
+			t.Errorf("one too many: %d", l.status())
 		}
 		all[0].stop()
 		<-all[0].done
 		if l := s.listen(t, s.cookie); !l.open() {
-			t.Errorf("after one has gone: %d %q", l.Code, l.heard())
+			t.Errorf("after one has gone: %d %q", l.status(), l.heard())
 		}
 		time.Sleep(10*time.Minute + time.Second)
 		synctest.Wait()
@@ -167,8 +191,8 @@ func TestEventsAreBounded(t *testing.T) {
 			}
 		}
 		for _, forged := range []string{"", s.cookie + "x", strings.Repeat("x", 5000)} {
-			if l := s.listen(t, forged); l.Code != http.StatusUnauthorized {
-				t.Errorf("with cookie %.20q: %d", forged, l.Code)
+			if l := s.listen(t, forged); l.status() != http.StatusUnauthorized {
+				t.Errorf("with cookie %.20q: %d", forged, l.status())
 			}
 		}
 	})

@@ -57,7 +57,7 @@ func usable(key jose.JSONWebKey) bool {
 	if !key.Valid() || !key.IsPublic() || key.Use != "" && key.Use != "sig" {
 		return false
 	}
-	if rsa, ok := key.Key.(*rsa.PublicKey); ok && (rsa.Size() < minRSABytes || rsa.Size() > maxRSABytes) {
+	if public, ok := key.Key.(*rsa.PublicKey); ok && (public.Size() < minRSABytes || public.Size() > maxRSABytes) {
 		return false
 	}
 	return key.Algorithm == "" || slices.Contains(asymmetric[:], jose.SignatureAlgorithm(key.Algorithm))
