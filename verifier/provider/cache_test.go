@@ -2,7 +2,9 @@ package provider
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
+	"math/big"
 	"net/http"
 	"sync"
 	"testing"
@@ -90,6 +92,49 @@ func TestForgedTokensDoNotHammerTheProvider(t *testing.T) {
 	}
 }
 
+// New keys that cannot be had say nothing against the token.
+func TestA7_ChangedKeysThatCannotBeRead(t *testing.T) {
+	s := newScripted(t)
+	p := s.provider(nil)
+	if err := p.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.key = testKeys()[1]
+	s.answer(s.idToken(nil), "")
+	s.onKeys(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	_, err := p.Refresh(t.Context(), s.refresh(), dontKeep(t))
+	want(t, err, Unreachable, CauseServerError)
+	_, err = p.LogoutToken(t.Context(), s.logoutToken(nil))
+	if want(t, err, Unreachable, CauseServerError); p.State().Up {
+		t.Errorf("state: %+v", p.State())
+	}
+}
+
+// All who need the document first wait for one reading.
+func TestDocumentIsReadOnceForMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reads, release := 0, make(chan struct{})
+		c := &cache[int]{now: time.Now, pause: time.Second, report: func(error) {}, read: func(context.Context) (*int, error) {
+			reads++
+			<-release
+			return new(int), nil
+		}}
+		for range 10 {
+			go func() {
+				if _, err := c.get(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		synctest.Wait()
+		close(release)
+		synctest.Wait()
+		if reads != 1 {
+			t.Errorf("%d readings", reads)
+		}
+	})
+}
+
 // Many tokens at once by a new key: all wait for one reading.
 func TestKeysAreReadOnceForMany(t *testing.T) {
 	s := newScripted(t)
@@ -143,6 +188,10 @@ func TestKeysThatAreBroken(t *testing.T) {
 		"no members": text(`{}`),
 		"keys that are none": text(`{"keys":[1,null,{},{"kty":"oct","k":"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"},{"kty":"OKP","crv":"Ed448","x":"AA"},
 			{"kty":"RSA","e":"AQAB","n":"AQAB"},{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}]}`),
+		"a key that only costs time": func(w http.ResponseWriter, _ *http.Request) {
+			huge := new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 8*maxRSABytes), big.NewInt(1))
+			answerJSON(w, 200, map[string]any{"keys": []any{jose.JSONWebKey{Key: &rsa.PublicKey{N: huge, E: 65537}, KeyID: "rsa-1"}}})
+		},
 		"a private key": func(w http.ResponseWriter, _ *http.Request) {
 			answerJSON(w, 200, map[string]any{"keys": []any{private}})
 		},

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -213,6 +215,7 @@ func TestA7_Unreachable(t *testing.T) {
 			return nil, &net.OpError{Op: "remote error", Err: tls.AlertError(116)}
 		})},
 		{"hangs up in the handshake", CauseConnection, "https" + strings.TrimPrefix(raw(""), "http"), careless()},
+		{"TLS that is none", CauseTLS, "https" + strings.TrimPrefix(raw("\x16\x03\x03\x00\x04\x02\x00\x00\x00"), "http"), careless()},
 		{"no TLS at all", CauseTLS, "https" + strings.TrimPrefix(raw("SSH-2.0-OpenSSH\r\n\r\n"), "http"), careless()},
 		{"no TLS", CauseTLS, "https" + strings.TrimPrefix(s.URL, "http"), nil},
 		{"hangs", CauseTimeout, slow.URL, &http.Client{Timeout: 50 * time.Millisecond}},
@@ -257,6 +260,43 @@ func TestA7_Unreachable(t *testing.T) {
 				t.Errorf("state is %+v", state)
 			}
 		})
+	}
+}
+
+// The same by type alone, as a caller's own transport may give it.
+func TestA7_Types(t *testing.T) {
+	for _, one := range []struct {
+		cause Cause
+		err   error
+	}{
+		{CauseTLS, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}},
+		{CauseTLS, x509.UnknownAuthorityError{}},
+		{CauseTLS, x509.HostnameError{}},
+		{CauseTLS, x509.CertificateInvalidError{}},
+		{CauseTLS, x509.SystemRootsError{}},
+		{CauseTLS, tls.RecordHeaderError{}},
+		{CauseTLS, http.ErrSchemeMismatch},
+		{CauseTLS, errors.Join(errHandshake, errors.New("x"))},
+		{CauseTLS, &net.OpError{Op: "remote error", Err: errors.New("x")}},
+		{CauseTLS, &net.OpError{Op: "local error", Err: errors.New("x")}},
+		{CauseConnection, errors.Join(errHandshake, io.EOF)},
+		{CauseConnection, errors.Join(errHandshake, &net.OpError{Op: "read", Err: syscall.ECONNRESET})},
+		{CauseConnection, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}},
+		{CauseConnection, syscall.EPIPE},
+		{CauseConnection, io.ErrUnexpectedEOF},
+		{CauseConnection, errors.New("x")},
+		{CauseTimeout, context.DeadlineExceeded},
+		{CauseTimeout, os.ErrDeadlineExceeded},
+		{CauseTimeout, syscall.ETIMEDOUT},
+		{CauseTimeout, errors.Join(errHandshake, &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded})},
+		{CauseDNS, &net.DNSError{IsTimeout: true}},
+		{CauseKeys, errTooLarge},
+	} {
+		for _, err := range []error{one.err, fmt.Errorf("x: %w", one.err), &url.Error{Op: "Get", URL: "/", Err: one.err}, &url.Error{Op: "Get", URL: "/", Err: fmt.Errorf("x: %w", one.err)}} {
+			if got := unansweredCause(err, CauseKeys); got != one.cause {
+				t.Errorf("%T %+v: %s, want %s", one.err, one.err, got, one.cause)
+			}
+		}
 	}
 }
 
