@@ -76,7 +76,7 @@ func TestEveryViolationAtOnceNamesSettingValueAndRange(t *testing.T) {
 	bad := Settings{SessionTimeout: 30 * minute, SessionWarning: 45 * minute, InactivityTimeout: 3 * minute, InactivityWarning: 30 * time.Second}
 	err := bad.Validate(DefaultLimits())
 	want := []string{
-		"session_timeout is 30m; allowed: 0 (the provider's own policy, A5), or 1h to 24h (A1)",
+		"session_timeout is 30m; allowed: provider (its own policy rules, A5), or 1h to 24h (A1)",
 		"session_warning is 45m; allowed: 20s or more, and less than session_timeout (30m) (A2)",
 		"inactivity_timeout is 3m; allowed: 0 (off), or 5m to 24h and less than session_timeout (30m) (A3)",
 		"inactivity_warning is 30s; allowed: 1m or more, and less than inactivity_timeout (3m) (A4)",

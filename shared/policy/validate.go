@@ -64,7 +64,7 @@ func (s Settings) Validate(l Limits) error {
 	}
 
 	if s.SessionTimeout != 0 && whole("session_timeout", "A1", s.SessionTimeout) && !l.SessionTimeout.holds(s.SessionTimeout) {
-		all.add("session_timeout", "A1", s.SessionTimeout, "0 (the provider's own policy, A5), or %s to %s", l.SessionTimeout.Min, l.SessionTimeout.Max)
+		all.add("session_timeout", "A1", s.SessionTimeout, "provider (its own policy rules, A5), or %s to %s", l.SessionTimeout.Min, l.SessionTimeout.Max)
 	}
 	longest := s.longest(l)
 	if whole("session_warning", "A2", s.SessionWarning) && (s.SessionWarning < MinWarning || s.SessionWarning >= longest) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/goccy/go-yaml"
 
@@ -31,7 +32,7 @@ type Config struct {
 // PolicyChecks bounds what this process asks of one identity provider (A5).
 type PolicyChecks struct {
 	Rate        float64 `yaml:"rate"`        // a second
-	Concurrency int     `yaml:"concurrency"` // at once
+	Concurrency Whole   `yaml:"concurrency"` // at once
 }
 
 // Limits are policy.Limits as the file has them, and those of what the verifier alone knows. A missing value keeps its default.
@@ -118,6 +119,22 @@ func Parse(text []byte) (Config, error) {
 	return c, nil
 }
 
+// wrongType is how the library tells of a value of another type than its key has. It only says what is shown.
+var wrongType = regexp.MustCompile(`cannot unmarshal \w+ into Go struct field \S+ of type (\w+)`)
+
+var wanted = map[string]string{"bool": "true or false", "float64": "a number", "int": "a whole number", "string": "a text"}
+
+// plain says in the file's own words what the library says in Go's.
+func plain(text string) string {
+	return wrongType.ReplaceAllStringFunc(text, func(found string) string {
+		kind := wrongType.FindStringSubmatch(found)[1]
+		if words, ok := wanted[kind]; ok {
+			return "the value must be " + words
+		}
+		return "the value has the wrong type"
+	})
+}
+
 // decode reads YAML. The library panics on some malformed texts, which fuzzing found; here that is an error like any other.
 func decode(text []byte, into *Config) (err error) {
 	defer func() {
@@ -127,7 +144,7 @@ func decode(text []byte, into *Config) (err error) {
 	}()
 	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(into)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return errors.New(yaml.FormatError(err, false, true))
+		return errors.New(plain(yaml.FormatError(err, false, true)))
 	}
 	return nil
 }

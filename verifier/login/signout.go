@@ -208,6 +208,10 @@ func (l *Login) farewell(r *http.Request, env settings.Environment) []string {
 	var says []string
 	query := r.URL.Query()
 	out, ok := l.departed(r, env)
+	told := ok && out.State != "" && subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(out.State)) == 1
+	notTold := query.Get("provider") == "not-told"
+	// Who comes here in another way may have signed out of something else since.
+	ok = told || ok && out.State == "" && notTold
 	switch {
 	case ok && out.Here:
 		says = append(says, "You are signed out in this browser. Your sessions in other browsers go on.")
@@ -215,9 +219,9 @@ func (l *Login) farewell(r *http.Request, env settings.Environment) []string {
 		says = append(says, "You are signed out in all your browsers.")
 	}
 	switch {
-	case ok && out.State != "" && subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(out.State)) == 1:
+	case told:
 		says = append(says, "Your organisation’s sign-in service has signed you out too, unless you told it not to. You can close this window now.")
-	case query.Get("provider") == "not-told":
+	case notTold:
 		says = append(says, "Your organisation’s sign-in service may still know you: close the browser if others use this computer.")
 	default:
 		says = append(says, "You can close this window now.")

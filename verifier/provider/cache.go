@@ -87,6 +87,16 @@ func (c *cache[T]) other(ctx context.Context, had *T, by asker) (value *T, ok bo
 	return value, err == nil, err
 }
 
+// probe has it read whatever its age, and waits for that.
+func (c *cache[T]) probe(ctx context.Context) error {
+	c.mu.Lock()
+	if c.call == nil {
+		c.start(ctx, false)
+	}
+	_, err := c.wait(ctx)
+	return err
+}
+
 // last is what was read last, or nil.
 func (c *cache[T]) last() *T {
 	c.mu.Lock()

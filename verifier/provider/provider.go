@@ -104,3 +104,13 @@ func (p *Provider) Ready(ctx context.Context) error {
 	_, err = doc.keys.get(ctx)
 	return err
 }
+
+// Probe reads the discovery document now, so that State is true of a provider that nobody else asks anything. It is nil when the
+// provider answers; otherwise the error is a Fault, or that of ctx.
+func (p *Provider) Probe(ctx context.Context) error {
+	err := p.document.probe(ctx)
+	if err == nil {
+		p.health.answers()
+	}
+	return err
+}

@@ -76,6 +76,18 @@ func (h *health) saw(of part, f *Fault) {
 	h.tell()
 }
 
+// answers notes that the provider can be reached again, where a part was last seen when it could not.
+func (h *health) answers() {
+	h.mu.Lock()
+	for of, f := range h.faults {
+		if f != nil && f.Kind == Unreachable && part(of) != ofDocument {
+			h.faults[of] = nil
+		}
+	}
+	h.mu.Unlock()
+	h.saw(ofDocument, nil)
+}
+
 // tell passes changes on, in order and outside the lock, which it releases. One goroutine at a time does so, and takes along what
 // others add meanwhile.
 func (h *health) tell() {

@@ -218,3 +218,36 @@ func TestDown(t *testing.T) {
 		want(t, err, Unreachable, CauseConnection)
 	}
 }
+
+// A7: a provider that nobody asks anything is known to be away, and to be back, by a probe.
+func TestA7_AProbeKeepsTheStateTrue(t *testing.T) {
+	s := newScripted(t)
+	p := s.provider(nil)
+	if err := p.Ready(t.Context()); err != nil || !p.State().Up {
+		t.Fatalf("at first: %v, %+v", err, p.State())
+	}
+	broken := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	s.onDocument(broken)
+	s.onToken(broken)
+	if err := p.Ready(t.Context()); err != nil || !p.State().Up {
+		t.Fatalf("what was read serves for an hour: %v, %+v", err, p.State())
+	}
+	if err := p.Probe(t.Context()); err == nil || p.State().Up || p.State().Cause != CauseServerError {
+		t.Errorf("away: %v, %+v", err, p.State())
+	}
+	if _, err := p.Redeem(t.Context(), code1); err == nil {
+		t.Error("a code was redeemed")
+	}
+	s.onDocument(nil)
+	if err := p.Probe(t.Context()); err != nil || !p.State().Up {
+		t.Errorf("back: %v, %+v", err, p.State())
+	}
+	// What we do wrong ourselves is not mended by a document that can be read.
+	s.refuse(http.StatusUnauthorized, `{"error":"invalid_client"}`)
+	if _, err := p.Redeem(t.Context(), code1); err == nil {
+		t.Error("a code was redeemed")
+	}
+	if err := p.Probe(t.Context()); err != nil || p.State().Up || p.State().Kind != Misconfigured {
+		t.Errorf("misconfigured: %v, %+v", err, p.State())
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/curfew-project/curfew/verifier/provider"
 )
 
 // Keep is how long an ended session is kept, so that its page can still learn why it ended.
@@ -32,10 +34,28 @@ func (s *Server) Run(ctx context.Context) {
 	all.Go(func() { s.sweep(ctx) })
 	all.Go(func() { s.checker.Run(ctx, s.engine) })
 	for _, p := range s.providers {
-		// So that an operator hears of a provider that cannot be reached before the first user does. What comes of it is in its State.
-		all.Go(func() { _ = p.Ready(ctx) })
+		all.Go(func() { probe(ctx, p) })
 	}
 	all.Wait()
+}
+
+// probeEvery is how often each provider is asked for its discovery document.
+const probeEvery = time.Minute
+
+// probe keeps a provider's State true, so that an operator hears of a provider that cannot be reached before the first user does, and in
+// the night too.
+func probe(ctx context.Context, p *provider.Provider) {
+	_ = p.Ready(ctx) // what comes of it is in its State
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = p.Probe(ctx)
+		}
+	}
 }
 
 func (s *Server) sweep(ctx context.Context) {

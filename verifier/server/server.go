@@ -99,7 +99,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 		}
 	}
 	s.checker, err = policycheck.New(policycheck.Config{
-		Providers: s.providers, Rate: c.PolicyChecks.Rate, Concurrency: c.PolicyChecks.Concurrency,
+		Providers: s.providers, Rate: c.PolicyChecks.Rate, Concurrency: int(c.PolicyChecks.Concurrency),
 		Now: o.Now, Log: o.Log, Count: s.metrics.PolicyCheck,
 	})
 	if err != nil {

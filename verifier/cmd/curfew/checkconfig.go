@@ -56,8 +56,11 @@ func describe(to io.Writer, e config.Environment) {
 	if check.Bypass {
 		fmt.Fprintf(to, "  policy check bypassed: every session ends after %s at most\n", most)
 	} else {
-		fmt.Fprintf(to, "  policy check every %s, outage budget %s for users who stay signed in; without a refresh token a session ends after %s at most\n",
-			policy.Format(check.Interval), policy.Format(check.Budget), most)
+		budget := "nobody can choose to stay signed in through an outage"
+		if stay := e.Provider.StaySignedIn; stay.Ask || stay.Claim != "" {
+			budget = "outage budget " + policy.Format(check.Budget) + " for users who stay signed in"
+		}
+		fmt.Fprintf(to, "  policy check every %s, %s; without a refresh token a session ends after %s at most\n", policy.Format(check.Interval), budget, most)
 	}
 	if e.HandIn != nil {
 		fmt.Fprintf(to, "  sessions can be handed in with ID tokens of client %s; they end after %s at most\n", e.HandIn.ClientID, most)
