@@ -73,7 +73,7 @@ Sign in with one of the two accounts:
 	}
 	fmt.Printf(`
 Accounts: %s
-  Disable an account and see its session end at the next check, within half a minute at the short times.
+  Disable an account and see its session end at the next check, after about half a minute at the short times.
   Or sign it out everywhere, or simulate an outage.
 
 Press Ctrl+C to stop.
