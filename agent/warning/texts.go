@@ -1,130 +1,214 @@
 package warning
 
 import (
-	"strconv"
+	"strings"
 
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
-// texts are the sentences of one language.
-type texts struct {
-	sessionTitle, sessionBody         string
-	uncheckedTitle, uncheckedBody     string
-	inactivityTitle, inactivityBody   string
-	stay, signOut, dismiss            string
-	signInAgain, signIn, retry        string
-	offline, deciding                 string
-	checkingTitle, checkingBody       string
-	unreachableTitle, unreachableBody string
-	signingOutTitle                   string
-	notSignedOutTitle                 string
-	notSignedOutBody                  string
-	noSessionTitle, noSessionBody     string
-	signingInTitle                    string
-	signInUnavailableTitle            string
-	signInUnavailableBody             string
-}
+// Key names one text. The keys of a language's file are these (C7).
+type Key string
 
-var english = texts{
-	sessionTitle:      "Your session is about to end",
-	sessionBody:       "You will be signed out when the time is up, even while you are working. Save your work, or sign in again now to start a new session.",
-	uncheckedTitle:    "We cannot confirm your account right now",
-	uncheckedBody:     "Your organisation's sign-in service cannot be reached. We keep trying. Save your work: if there is no answer before the time is up, you will be signed out.",
-	inactivityTitle:   "Are you still there?",
-	inactivityBody:    "You have not been active for a while. To protect your information you will be signed out when the time is up.",
-	stay:              "Stay signed in",
-	signOut:           "Sign out",
-	dismiss:           "Dismiss",
-	signInAgain:       "Sign in again now",
-	signIn:            "Sign in",
-	retry:             "Try again",
-	offline:           "There is no connection right now. We keep trying.",
-	deciding:          "One moment…",
-	checkingTitle:     "One moment…",
-	checkingBody:      "We are checking that your session is still open.",
-	unreachableTitle:  "We cannot check your session",
-	unreachableBody:   "The page is covered to protect your information. It comes back by itself as soon as the connection does.",
-	signingOutTitle:   "Signing you out…",
-	notSignedOutTitle: "You may still be signed in",
-	notSignedOutBody:  "We could not reach the service to sign you out. Try again, or close the browser.",
-	noSessionTitle:    "Please sign in",
-	noSessionBody:     "There is no open session in this browser for this page.",
-	signingInTitle:    "Signing you in…",
+// What the dialog says.
+const (
+	keySessionTitle    Key = "session.title"
+	keySessionBody     Key = "session.body"
+	keyUncheckedTitle  Key = "unchecked.title"
+	keyUncheckedBody   Key = "unchecked.body"
+	keyInactivityTitle Key = "inactivity.title"
+	keyInactivityBody  Key = "inactivity.body"
+	keyUnsaved         Key = "unsaved" // follows a body
+	keyOffline         Key = "offline"
+	keyDeciding        Key = "deciding"
 
-	signInUnavailableTitle: "We cannot sign you in right now",
-	signInUnavailableBody:  "The sign-in service cannot be reached. Please try again in a minute.",
-}
+	// Spoken; {time} is a length such as "5 minutes".
+	keySayInactivity Key = "say.inactivity"
+	keySaySession    Key = "say.session"
+	keySayUnchecked  Key = "say.unchecked"
+)
 
-// ended is the title and the body of the cover for each reason.
-func (t texts) ended(reason wire.Reason) (string, string) {
-	const title = "You have been signed out"
-	switch reason {
-	case wire.SessionTimeout:
-		return title, "Your session reached its longest duration. Sign in to continue."
-	case wire.Inactivity:
-		return title, "You were not active for a while, so we signed you out to protect your information. Sign in to continue."
-	case wire.SignedOut:
-		return title, "You signed out. Sign in to continue."
-	case wire.SignedOutElsewhere:
-		return title, "You signed out in another window. Sign in to continue."
-	case wire.EndedByAdmin:
-		return title, "An administrator ended your session. Sign in to continue."
-	case wire.EndedByProvider:
-		return title, "You were signed out at your organisation's sign-in service. Sign in to continue."
-	case wire.ProviderRefused:
-		return title, "Your organisation's sign-in service no longer accepts your sign-in. Sign in again. If that does not work, ask your administrator."
-	case wire.PolicyCheckOverdue:
-		return title, "Your organisation's sign-in service could not confirm your account in time. Sign in to continue. If that does not work yet, try again in a few minutes."
-	case wire.UserMismatch:
-		return title, "Somebody else signed in with this browser, so we signed you out to protect your information. Sign in to continue."
-	case wire.KeyMismatch:
-		return title, "We could not be sure that this is still your browser, so we signed you out to protect your information. Sign in to continue."
-	case wire.AgentSilent:
-		return title, "We did not hear from your browser for a while, so we signed you out to protect your information. Sign in to continue."
+// What the buttons say: button. and the Choice.
+const (
+	keyStay        Key = "button.stay"
+	keySignOut     Key = "button.sign_out"
+	keyDismiss     Key = "button.dismiss"
+	keySignInAgain Key = "button.sign_in_again"
+	keySignIn      Key = "button.sign_in"
+	keyRetry       Key = "button.retry"
+)
+
+// What the cover says: its kind, and .title or .body; of an end, the body is that of its reason. ended.other is for a reason that
+// nobody knows.
+const (
+	keyEndedTitle Key = "ended.title"
+	keyEndedOther Key = "ended.other"
+)
+
+// What the loader says when the agent cannot run.
+const (
+	keyFailureTitle       Key = "failure.title"
+	keyFailureGeneral     Key = "failure.general"
+	keyFailureNetwork     Key = "failure.network"
+	keyFailureUnsupported Key = "failure.unsupported"
+	keyFailureStorage     Key = "failure.storage"
+)
+
+// Place stands in a text for a length of time.
+const Place = "{time}"
+
+// Texts are all texts of one language. A Texts is complete when it has a text for each of Keys.
+type Texts map[Key]string
+
+// English is what is said until another language's texts are there, and where there are none.
+func English() Texts {
+	return Texts{
+		keySessionTitle:    "Your session is about to end",
+		keySessionBody:     "You will be signed out when the time is up, even while you are working. Save your work, or sign in again now to start a new session.",
+		keyUncheckedTitle:  "We cannot confirm your account right now",
+		keyUncheckedBody:   "Your organisation’s sign-in service cannot be reached. We keep trying. Save your work: if there is no answer before the time is up, you will be signed out.",
+		keyInactivityTitle: "Are you still there?",
+		keyInactivityBody:  "You have not been active for a while. To protect your information you will be signed out when the time is up.",
+		keyUnsaved:         "There is unsaved work on this page.",
+		keyOffline:         "There is no connection right now. We keep trying.",
+		keyDeciding:        "One moment…",
+
+		keySayInactivity: "You will be signed out within {time}",
+		keySaySession:    "Your session ends within {time}",
+		keySayUnchecked:  "If your account is not confirmed, you will be signed out within {time}",
+
+		keyStay:        "Stay signed in",
+		keySignOut:     "Sign out",
+		keyDismiss:     "Dismiss",
+		keySignInAgain: "Sign in again now",
+		keySignIn:      "Sign in",
+		keyRetry:       "Try again",
+
+		coverChecking.title():          "One moment…",
+		coverChecking.body():           "We are checking that your session is still open.",
+		coverUnreachable.title():       "We cannot check your session",
+		coverUnreachable.body():        "The page is covered to protect your information. It comes back by itself as soon as the connection does.",
+		coverSigningOut.title():        "Signing you out…",
+		coverNotSignedOut.title():      "You may still be signed in",
+		coverNotSignedOut.body():       "We could not reach the service to sign you out. Try again, or close the browser.",
+		coverNoSession.title():         "Please sign in",
+		coverNoSession.body():          "There is no open session in this browser for this page.",
+		coverSigningIn.title():         "Signing you in…",
+		coverSignInUnavailable.title(): "We cannot sign you in right now",
+		coverSignInUnavailable.body():  "The sign-in service cannot be reached. Please try again in a minute.",
+		coverElsewhere.title():         "Continue in the other window",
+		coverElsewhere.body():          "Sign in there. This page stays as you left it, and comes back as soon as you are signed in.",
+		coverBlocked.title():           "The window to sign in was blocked",
+		coverBlocked.body():            "Allow this page to open a window and try again. Your work on this page is still here.",
+
+		keyEndedTitle:                    "You have been signed out",
+		endedBy(wire.SessionTimeout):     "Your session reached its longest duration. Sign in to continue.",
+		endedBy(wire.Inactivity):         "You were not active for a while, so we signed you out to protect your information. Sign in to continue.",
+		endedBy(wire.SignedOut):          "You signed out. Sign in to continue.",
+		endedBy(wire.SignedOutElsewhere): "You signed out in another window. Sign in to continue.",
+		endedBy(wire.EndedByAdmin):       "An administrator ended your session. Sign in to continue.",
+		endedBy(wire.EndedByProvider):    "You were signed out at your organisation’s sign-in service. Sign in to continue.",
+		endedBy(wire.ProviderRefused):    "Your organisation’s sign-in service no longer accepts your sign-in. Sign in again. If that does not work, ask your administrator.",
+		endedBy(wire.PolicyCheckOverdue): "Your organisation’s sign-in service could not confirm your account in time. Sign in to continue. If that does not work yet, try again in a few minutes.",
+		endedBy(wire.UserMismatch):       "Somebody else signed in with this browser, so we signed you out to protect your information. Sign in to continue.",
+		endedBy(wire.KeyMismatch):        "We could not be sure that this is still your browser, so we signed you out to protect your information. Sign in to continue.",
+		endedBy(wire.AgentSilent):        "We did not hear from your browser for a while, so we signed you out to protect your information. Sign in to continue.",
+		keyEndedOther:                    "Your session was ended. Sign in to continue.",
+
+		keyFailureTitle:       "This page cannot be shown right now",
+		keyFailureGeneral:     "Part of this page, which keeps your session safe, could not start. Try again. If that does not help, ask the people who run this service.",
+		keyFailureNetwork:     "Check your connection and try again.",
+		keyFailureUnsupported: "This browser is too old for this page. Update it, or use another one.",
+		keyFailureStorage:     "This browser does not allow the page to store what keeps your session safe. Leave private browsing, or allow this site to store data, and try again.",
 	}
-	return title, "Your session was ended. Sign in to continue."
 }
 
-// announcement is what a screen reader says with this much left: the whole minutes above one minute, then 60, 40 and 20
-// seconds. In between it stays the same, so that nothing is said twice.
-func (t texts) announcement(reason wire.Reason, left int64) string {
-	what := "You will be signed out within "
-	switch reason {
-	case wire.SessionTimeout:
-		what = "Your session ends within "
+// Keys are the keys of a complete Texts, in no order.
+func Keys() []Key {
+	var all []Key
+	for key := range English() {
+		all = append(all, key)
+	}
+	return all
+}
+
+func endedBy(reason wire.Reason) Key { return Key("ended." + string(reason)) }
+
+// ViewWords are the words of a View.
+type ViewWords struct {
+	Title     string
+	Body      string
+	Countdown string // changes every second
+	Announce  string // what a screen reader says; changes each minute, then at 60, 40 and 20 seconds
+	Note      string // a difficulty; or empty
+	Buttons   [2]string
+}
+
+// View puts a view into words.
+func (t Texts) View(v View, format Format) ViewWords {
+	title, body, say := keySessionTitle, keySessionBody, keySaySession
+	switch v.Reason {
+	case wire.Inactivity:
+		title, body, say = keyInactivityTitle, keyInactivityBody, keySayInactivity
 	case wire.PolicyCheckOverdue:
-		what = "If your account is not confirmed, you will be signed out within "
+		title, body, say = keyUncheckedTitle, keyUncheckedBody, keySayUnchecked
+	}
+	words := ViewWords{
+		Title:     t[title],
+		Body:      t[body],
+		Countdown: format.Clock(v.Left),
+		Announce:  strings.Replace(t[say], Place, spoken(v.Left, format), 1),
+	}
+	if v.Unsaved {
+		words.Body += " " + t[keyUnsaved]
 	}
 	switch {
-	case left > 60_000:
-		return what + plural((left+59_999)/60_000, "minute")
-	case left > 40_000:
-		return what + "60 seconds"
-	case left > 20_000:
-		return what + "40 seconds"
+	case v.Offline:
+		words.Note = t[keyOffline]
+	case v.Deciding:
+		words.Note = t[keyDeciding]
 	}
-	return what + "20 seconds"
+	for i, choice := range v.Buttons {
+		words.Buttons[i] = t.button(choice)
+	}
+	return words
 }
 
-func plural(n int64, unit string) string {
-	if n == 1 {
-		return "1 " + unit
-	}
-	return strconv.FormatInt(n, 10) + " " + unit + "s"
-}
+// CoverWords are the words of a Cover.
+type CoverWords struct{ Title, Body, Button string }
 
-// Clock writes a length in milliseconds as people read a countdown: 1:59, 0:05, 1:00:00. It rounds up, so that 0:00 is
-// only ever the end itself.
-func Clock(left int64) string {
-	seconds := max(left+999, 0) / 1000
-	two := func(n int64) string {
-		if n < 10 {
-			return "0" + strconv.FormatInt(n, 10)
+// Cover puts a cover into words.
+func (t Texts) Cover(c Cover) CoverWords {
+	words := CoverWords{Title: t[c.Kind.title()], Body: t[c.Kind.body()], Button: t.button(c.Button)}
+	if c.Kind == coverEnded {
+		var known bool
+		if words.Body, known = t[endedBy(c.Reason)]; !known {
+			words.Body = t[keyEndedOther]
 		}
-		return strconv.FormatInt(n, 10)
+		if c.Button == SignInAgain {
+			words.Button = t[keySignIn]
+		}
 	}
-	if seconds >= 3600 {
-		return strconv.FormatInt(seconds/3600, 10) + ":" + two(seconds/60%60) + ":" + two(seconds%60)
+	if c.Kind == coverNoSession {
+		words.Button = t[keySignIn]
 	}
-	return strconv.FormatInt(seconds/60, 10) + ":" + two(seconds%60)
+	if c.Unsaved {
+		words.Body += " " + t[keyUnsaved]
+	}
+	return words
+}
+
+func (t Texts) button(choice Choice) string {
+	switch choice {
+	case Stay:
+		return t[keyStay]
+	case SignOut:
+		return t[keySignOut]
+	case Dismiss:
+		return t[keyDismiss]
+	case SignInAgain:
+		return t[keySignInAgain]
+	case Retry:
+		return t[keyRetry]
+	}
+	return ""
 }

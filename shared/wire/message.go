@@ -30,6 +30,8 @@ type Reply struct {
 	Seq      uint64 `json:"seq"`      // the sequence number just accepted
 	Nonce    string `json:"nonce"`    // to be used in the next proof
 	Interval int64  `json:"interval"` // until the next heartbeat is due
+
+	User string `json:"user"` // a stable handle of the user in this environment, to tell after a sign-in who is back (A15)
 }
 
 // Code is a typed refusal. It is a closed type like Reason; api maps each to one HTTP status.
