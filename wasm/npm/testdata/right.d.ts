@@ -1,0 +1,1 @@
+declare const clock: { readonly name: string; tick(by: number): Promise<void> };

@@ -1,0 +1,3 @@
+addEventListener("load", async () => {
+	await clock.tick(document.title.length);
+});

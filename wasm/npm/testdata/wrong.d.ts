@@ -1,0 +1,1 @@
+declare function broken(): Nothing;

@@ -1,0 +1,1 @@
+export const called: string = clock.name.length;
