@@ -143,6 +143,7 @@ func (e *Engine) reply(env settings.Environment, s session.Session, now int64) w
 		Settings:    wireSettings(state.Settings),
 		SessionEnds: state.SessionEnds(), InactivityEnds: state.InactivityEnds(),
 		Seq: s.Seq, Nonce: e.nonces.Issue(scope(s), now), Interval: e.interval(s).Milliseconds(),
+		User: userHandle(s.User),
 	}
 }
 
