@@ -161,7 +161,7 @@ func withAgent(t testing.TB) func(*http.ServeMux) {
 	return func(mux *http.ServeMux) {
 		mux.HandleFunc("GET /.curfew/{file}", func(w http.ResponseWriter, r *http.Request) {
 			if r.PathValue("file") == "agent.js" {
-				agent.ServeLoader(w, r, "/.curfew/")
+				agent.ServeLoader(w, r, dist.Site{})
 				return
 			}
 			agent.ServeWasm(w, r)

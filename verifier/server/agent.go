@@ -12,7 +12,7 @@ import (
 const webResource = "ClientGlobalContext.js.aspx"
 
 func registerAgent(mux *http.ServeMux, prefix string, agent *dist.Dist) {
-	loader := func(w http.ResponseWriter, r *http.Request) { agent.ServeLoader(w, r, prefix) }
+	loader := func(w http.ResponseWriter, r *http.Request) { agent.ServeLoader(w, r, dist.Site{Prefix: prefix}) }
 	mux.HandleFunc("GET "+prefix+"agent.js", loader)
 	mux.HandleFunc("GET "+prefix+"{file}", func(w http.ResponseWriter, r *http.Request) {
 		if file := r.PathValue("file"); strings.HasPrefix(file, "agent.") && strings.HasSuffix(file, ".wasm") {

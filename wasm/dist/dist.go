@@ -42,7 +42,7 @@ type Dist struct {
 	manifest Manifest
 	loader   asset
 	wasm     asset
-	prefixed prefixed
+	sites    sites
 }
 
 // Load returns what is embedded. It fails with ErrNotBuilt and ErrDamaged.

@@ -2,7 +2,6 @@ package dist_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -18,6 +18,8 @@ import (
 
 // script stands in for the loader: like it, it has the default prefix once, in quotes.
 const script = `start("/.curfew/", "agent")`
+
+var plainSite = dist.Site{Prefix: dist.DefaultPrefix}
 
 // files is a small build. Its compressed forms are marks, because nothing here decompresses them.
 func files() fstest.MapFS {
@@ -90,7 +92,7 @@ func get(t *testing.T, d *dist.Dist, method, path string, header ...string) *htt
 	}
 	w := httptest.NewRecorder()
 	if path == "/.curfew/agent.js" {
-		d.ServeLoader(w, r, dist.DefaultPrefix)
+		d.ServeLoader(w, r, plainSite)
 	} else {
 		d.ServeWasm(w, r)
 	}
@@ -202,25 +204,21 @@ func TestPrefixIsReplaced(t *testing.T) {
 		"/</script><script>x/": `start("//scriptscriptx/", "agent")`,
 	} {
 		for _, accept := range []string{"", "gzip", "br"} {
-			r := httptest.NewRequest("GET", "/WebResources/ClientGlobalContext.js.aspx", nil)
-			r.Header.Set("Accept-Encoding", accept)
-			w := httptest.NewRecorder()
-			d.ServeLoader(w, r, prefix)
-			body := io.Reader(w.Body)
-			if w.Header().Get("Content-Encoding") == "gzip" {
-				z, err := gzip.NewReader(body)
-				if err != nil {
-					t.Fatal(err)
-				}
-				body = z
-			} else if accept == "gzip" {
-				t.Error("it is not compressed")
-			}
-			if got, err := io.ReadAll(body); err != nil || string(got) != want {
-				t.Errorf("prefix %s gives %q, %v; want %q", prefix, got, err, want)
+			if got := loader(t, d, dist.Site{Prefix: prefix}, accept); got != want {
+				t.Errorf("prefix %s gives %q; want %q", prefix, got, want)
 			}
 		}
 	}
+}
+
+// typical is a site as most are: with a name, a logo and six languages.
+func typical() dist.Site {
+	site := dist.Site{Name: "Nordlys Hospital", Logo: "/static/logo.svg", Languages: map[string]string{}}
+	for _, tag := range []string{"ar", "da", "de", "en", "es", "fr"} {
+		sum := sha256.Sum256([]byte(tag))
+		site.Languages[tag] = "texts." + tag + "." + hex.EncodeToString(sum[:8]) + ".json"
+	}
+	return site
 }
 
 // Every compressed form of what was really built decompresses to it, and all that a page fetches stays inside its budget
@@ -230,33 +228,51 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/agent.js" {
-			d.ServeLoader(w, r, dist.DefaultPrefix)
-			return
-		}
-		d.ServeWasm(w, r)
-	}))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.ServeWasm(w, r) }))
 	defer server.Close()
 	total := 0
-	for path, plain := range map[string][]byte{"/agent.js": d.Loader(), "/" + d.WasmName(): d.Wasm()} {
-		for _, encoding := range dist.Encodings {
-			data := fetch(t, server.URL+path, encoding.Name)
-			if got := decompress(t, encoding.Name, data); !bytes.Equal(got, plain) {
-				t.Errorf("%s as %s decompresses to something else", path, encoding.Name)
-			}
-			if encoding.Name == "br" {
-				total += len(data)
-				if path == "/agent.js" && len(data) > 8<<10 {
-					t.Errorf("the loader has %d bytes, allowed %d", len(data), 8<<10)
-				}
-			}
+	for _, encoding := range dist.Encodings {
+		data := fetch(t, server.URL+"/"+d.WasmName(), encoding.Name)
+		if got := decompress(t, encoding.Name, data); !bytes.Equal(got, d.Wasm()) {
+			t.Errorf("the module as %s decompresses to something else", encoding.Name)
+		}
+		if encoding.Name == "br" {
+			total += len(data)
 		}
 	}
-	if allowed := 539_574 * 110 / 100; total > allowed {
-		t.Errorf("a page fetches %d bytes, allowed %d", total, allowed)
+	script := loader(t, d, typical(), "")
+	for _, encoding := range []string{"br", "gzip"} {
+		if got := loader(t, d, typical(), encoding); got != script {
+			t.Errorf("the loader as %s decompresses to something else", encoding)
+		}
+	}
+	r := httptest.NewRequest("GET", "/.curfew/agent.js", nil)
+	r.Header.Set("Accept-Encoding", "br")
+	w := httptest.NewRecorder()
+	d.ServeLoader(w, r, typical())
+	if sent := w.Body.Len(); sent > 8<<10 {
+		t.Errorf("the loader of a typical site has %d bytes, allowed %d", sent, 8<<10)
+	}
+	if total += w.Body.Len(); total > 539_574*110/100 {
+		t.Errorf("a page fetches %d bytes, allowed %d", total, 539_574*110/100)
 	}
 	if n := bytes.Count(d.Loader(), []byte(`"`+dist.DefaultPrefix+`"`)); n != 1 {
 		t.Errorf("the default prefix stands in the loader %d times, want once", n)
+	}
+	if n := bytes.Count(d.Loader(), []byte(`"`+dist.Placeholder+`"`)); n > 1 {
+		t.Errorf("the place for a site's settings stands in the loader %d times, want at most once", n)
+	}
+	if strings.Contains(script, dist.Placeholder) {
+		t.Error("the place for a site's settings is in what a page gets")
+	}
+}
+
+// What is not for a site is served as it was built, in all its forms.
+func TestBuiltLoader(t *testing.T) {
+	d := load(t)
+	for _, encoding := range dist.Encodings {
+		if got := get(t, d, "GET", "/.curfew/agent.js", "Accept-Encoding", encoding.Name).Header.Get("Content-Encoding"); got != encoding.Name {
+			t.Errorf("%s gets %q", encoding.Name, got)
+		}
 	}
 }

@@ -34,7 +34,7 @@ func fetch(t *testing.T, url, encoding string) []byte {
 	return data
 }
 
-func decompress(t *testing.T, encoding string, data []byte) []byte {
+func decompress(t testing.TB, encoding string, data []byte) []byte {
 	t.Helper()
 	var from io.Reader
 	var err error

@@ -1,26 +1,19 @@
 package dist
 
 import (
-	"bytes"
-	"compress/gzip"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // DefaultPrefix is the prefix that the loader takes when it cannot tell from its own address.
 const DefaultPrefix = "/.curfew/"
 
-// ServeLoader answers GET and HEAD with agent.js, at whatever address: <prefix>agent.js and ClientGlobalContext.js.aspx (A10).
-// prefix is where the verifier's addresses are on this origin; it begins and ends with a slash.
-func (d *Dist) ServeLoader(w http.ResponseWriter, r *http.Request, prefix string) {
-	a := &d.loader
-	if prefix != DefaultPrefix {
-		a = d.prefixed.get(a, prefix)
-	}
-	serve(w, r, a, "no-cache")
+// ServeLoader answers GET and HEAD with agent.js for a site, at whatever address: <prefix>agent.js and ClientGlobalContext.js.aspx
+// (A10). Each site's loader is made once and kept, so there must be no more sites than are configured.
+func (d *Dist) ServeLoader(w http.ResponseWriter, r *http.Request, site Site) {
+	serve(w, r, d.sites.get(&d.loader, site), "no-cache")
 }
 
 // ServeWasm answers GET and HEAD with the module, and anything but its name with 404: an old page must not get a module that does
@@ -77,45 +70,4 @@ func (a *asset) known(values []string) bool {
 		}
 	}
 	return false
-}
-
-// prefixed keeps the loader for prefixes other than the default. There are as many as the operator configures.
-type prefixed struct {
-	mu     sync.Mutex
-	assets map[string]*asset
-}
-
-func (p *prefixed) get(from *asset, prefix string) *asset {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if a, ok := p.assets[prefix]; ok {
-		return a
-	}
-	a := newAsset(from.kind, bytes.Replace(from.plain, quoted(DefaultPrefix), quoted(prefix), 1))
-	// No more than gzip is in the standard library.
-	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err == nil {
-		_, err = z.Write(a.plain)
-	}
-	if err == nil && z.Close() == nil {
-		a.encoded["gzip"] = out.Bytes()
-	}
-	if p.assets == nil {
-		p.assets = map[string]*asset{}
-	}
-	p.assets[prefix] = &a
-	return &a
-}
-
-// quoted is a text as it stands in the bundled loader. A prefix is made of URL path characters, so nothing needs escaping; what
-// would is left out, so that no setting can put code into every page.
-func quoted(text string) []byte {
-	clean := strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' || strings.ContainsRune("\"\\<>`'", c) {
-			return -1
-		}
-		return c
-	}, text)
-	return []byte(`"` + clean + `"`)
 }

@@ -37,6 +37,7 @@ func (t *toolchain) bundle(names names) ([]byte, error) {
 			"CURFEW_WASM":      strconv.Quote(names.wasm),
 			"CURFEW_INTEGRITY": strconv.Quote(names.integrity),
 			"CURFEW_PREFIX":    strconv.Quote(dist.DefaultPrefix),
+			"CURFEW_SITE":      strconv.Quote(dist.Placeholder),
 		},
 		Plugins: []api.Plugin{{Name: "curfew", Setup: func(build api.PluginBuild) {
 			build.OnResolve(api.OnResolveOptions{Filter: `^go:wasm_exec$`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
@@ -54,6 +55,9 @@ func (t *toolchain) bundle(names names) ([]byte, error) {
 	script := append([]byte("/* Curfew (Apache-2.0). Contains wasm_exec.js, Copyright The Go Authors (BSD-3-Clause). */\n"), result.OutputFiles[0].Contents...)
 	if n := bytes.Count(script, []byte(strconv.Quote(dist.DefaultPrefix))); n != 1 {
 		return nil, fmt.Errorf("bundling the loader: the default prefix stands in it %d times, want once, so that it can be replaced", n)
+	}
+	if n := bytes.Count(script, []byte(strconv.Quote(dist.Placeholder))); n > 1 {
+		return nil, fmt.Errorf("bundling the loader: the place for a site's settings stands in it %d times, want at most once, so that it can be replaced", n)
 	}
 	return script, nil
 }
