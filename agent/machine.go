@@ -4,6 +4,7 @@ package agent
 
 import (
 	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/tabs"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/shared/policy"
@@ -11,10 +12,12 @@ import (
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
-// Moment is what the machine is told with every input: the time and the last human activity.
+// Moment is what the machine is told with every input: the time, the last human activity, and how the page is.
 type Moment struct {
 	Now      activity.Stamp
 	Activity activity.Stamp
+	Hidden   bool // nobody sees the page, so its timers may be late
+	Unsaved  bool // the page is marked as having unsaved work (A15)
 }
 
 // Request is a request that the machine wants sent. The machine has at most one under way.
@@ -33,6 +36,13 @@ type Orders struct {
 	Leave  string         // go to this address; said once
 	SignIn bool           // go to the sign-in page, and back here afterwards; said once
 	Anew   bool           // with SignIn: for a new session although this one lives (A2)
+	Window bool           // with SignIn: in a window of its own, because this page has work to keep (A15)
+	Clear  bool           // forget everything on this page: it is another user's; said once
+	Reload bool           // load this page anew; said once
+	Tell   []Event        // what the page is told (A15); said once
+	Post   []tabs.Message // what the other tabs are told; said once
+	Want   tabs.Want      // what this tab wants of the tabs' lock
+	Keep   string         // what is to be remembered for later pages; empty: nothing new; said once
 	Wake   int64          // milliseconds until the machine wants to be woken
 	Ends   int64          // milliseconds until the first deadline that the verifier confirmed; 0: none known, or there is none
 }
@@ -40,13 +50,17 @@ type Orders struct {
 // Machine is the agent's whole state. It is not safe for concurrent use. The zero Machine has just been loaded and knows
 // nothing; its first order is to ask the verifier.
 type Machine struct {
+	place   tabs.Place
 	sid     string
 	key     string // thumbprint
 	seq     uint64
 	nonce   string
 	nonceAt activity.Stamp
+	user    string // whom this page was last shown to, as the verifier calls them
 
 	known    bool           // the verifier has answered at least once
+	taken    uint64         // the sequence number of that answer, which orders all answers
+	reply    wire.Reply     // that answer
 	state    deadline.State // as the verifier last confirmed it; only its answers change it
 	anchor   activity.Stamp // the client's clocks when the verifier's said anchored
 	anchored deadline.Instant
@@ -67,13 +81,34 @@ type Machine struct {
 	staying   bool // the user chose to stay and the verifier has not confirmed it
 	stayedAt  activity.Stamp
 	leaving   bool             // the user chose to sign out
+	saved     bool             // the page has saved its work, so the sign-out can go
+	leftAt    activity.Stamp   // when the user chose that
 	gap       bool             // the page did not run for a while, and the verifier has not answered since
+	gapAt     activity.Stamp   // when that was noticed
 	dismissed deadline.Instant // the session end whose warning was dismissed (A2); 0: none
 	late      bool             // it was dismissed in its last minute, when it had come back
 
-	over   *warning.Cover // final: nothing but leaving the page changes it
+	looked   activity.Stamp // when the machine was last told the time
+	promised int64          // and how soon it then wanted to be told again
+	unseen   bool           // and whether nobody saw the page
+	unsaved  bool           // and whether it had unsaved work
+	said     bool           // what the other tabs were last told of unseen
+
+	over      *warning.Cover // the session is over for this page; another one of the same user can begin (A15)
+	renewing  bool           // the verifier is being asked whether one has
+	renewedAt activity.Stamp // when it was last asked that
+	seen      stage          // what the page was last told
+	orderOnce                // what is said once
+}
+
+// orderOnce are the orders that are said once.
+type orderOnce struct {
 	leave  string
 	signIn bool
+	clear  bool
+	reload bool
+	post   []tabs.Message
+	keep   string
 }
 
 const (
@@ -84,17 +119,60 @@ const (
 	tick          = 1_000 // while a countdown shows
 	// staleAfter is longer than any request takes: the machine slept while the answer was under way.
 	staleAfter = 20_000
+	// saving is how long a page may take to save its work before a sign-out, or before the end (A15).
+	saving = 3_000
 )
 
 // Wake looks at the time and the activity.
 func (m *Machine) Wake(at Moment) Orders { return m.orders(at) }
 
+// Seen says that somebody came to the page: it is in front, or has the focus. When its session is over, another one may have begun.
+func (m *Machine) Seen(at Moment) Orders {
+	if m.over != nil && !at.Hidden && (m.renewedAt.IsZero() || at.Now.Since(m.renewedAt) >= renewPause) {
+		m.renew(at)
+	}
+	return m.orders(at)
+}
+
 // Gap says that the page comes back from where it did not run, such as the back/forward cache: it stays covered until the
 // verifier has answered (A13).
 func (m *Machine) Gap(at Moment) Orders {
-	m.gap, m.sentGap = true, false
-	m.dueNow(at)
+	m.startGap(at)
+	if m.over != nil {
+		m.renew(at)
+	}
 	return m.orders(at)
+}
+
+func (m *Machine) startGap(at Moment) {
+	m.gap, m.sentGap, m.gapAt = true, false, at.Now
+	m.place.Answered() // an answer from before the gap would not do
+	m.dueNow(at)
+}
+
+// How late in milliseconds the machine is woken without any gap, while the page is seen and while it is hidden; and how far the
+// clocks may move apart. The loader has the same numbers (wasm/loader/activity.js).
+const (
+	lateSeen   = 10_000
+	lateHidden = 75_000
+	maxApart   = 5_000
+)
+
+// look takes note of the time, and of a gap: the clocks moved apart, or the machine was woken later than any timer is late (A13).
+func (m *Machine) look(at Moment) {
+	if !m.looked.IsZero() {
+		late := int64(lateSeen)
+		if at.Hidden || m.unseen {
+			late = lateHidden
+		}
+		if at.Now.Since(m.looked)-m.promised > late || at.Now.Apart(m.looked) > maxApart {
+			m.startGap(at)
+		}
+	}
+	m.looked, m.unseen, m.unsaved = at.Now, at.Hidden, at.Unsaved
+	if m.place.Shared() && m.place.Leads() && m.over == nil && m.said != at.Hidden {
+		m.tellHere(at)
+	}
 }
 
 // Choose takes what the person picked.
@@ -102,16 +180,28 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 	switch choice {
 	case warning.Stay:
 		m.staying, m.stayedAt = true, at.Now
+		m.place.Answered() // what was asked before did not tell of it
 		m.dueNow(at)
 	case warning.SignOut:
-		m.leaving = true
+		if !m.leaving {
+			m.leaving, m.leftAt = true, at.Now
+		}
 		m.dueNow(at)
 	case warning.Dismiss:
-		m.dismissed, m.late = m.state.SessionEnds(), warning.InLastMinute(m.state, m.verifierNow(at.Now))
+		m.dismiss(m.state.SessionEnds(), warning.InLastMinute(m.state, m.verifierNow(at.Now)))
+		m.tellTabs(tabs.Message{Kind: tabs.Dismissed, Ends: m.dismissed, Late: m.late})
+		m.keep = m.memory()
 	case warning.Retry:
 		m.dueNow(at)
 	case warning.SignInAgain:
 		m.signIn = true
+		switch {
+		case !at.Unsaved: // the page is left
+		case m.over != nil:
+			m.end(warning.Elsewhere())
+		default:
+			m.dismiss(m.state.SessionEnds(), warning.InLastMinute(m.state, m.verifierNow(at.Now)))
+		}
 	}
 	return m.orders(at)
 }
@@ -119,6 +209,10 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 // Answered takes the verifier's reply to a heartbeat. Nothing but this moves a deadline.
 func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 	m.sending, m.failures, m.retries = false, 0, 0
+	if m.over != nil && !m.renewing {
+		return m.orders(at) // it was sent before the end
+	}
+	m.place.Answered()
 	m.seq = max(m.seq, reply.Seq)
 	m.takeNonce(at, reply.Nonce)
 	if at.Now.Since(m.sentAt) > staleAfter && reply.Phase != wire.Ended {
@@ -126,12 +220,10 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 		m.dueNow(at)
 		return m.orders(at)
 	}
-	m.anchor = at.Now
-	// The verifier read its clock between sending and now; the middle is wrong by at most half the round trip.
-	m.anchored = reply.Now + at.Now.Since(m.sentAt)/2
-	m.known = true
-	m.state = stateOf(reply)
-	m.interval = reply.Interval
+	if !m.known || reply.Seq >= m.taken { // else another tab has told of a newer answer
+		// The verifier read its clock between sending and now; the middle is wrong by at most half the round trip.
+		m.confirm(at, reply, reply.Now+at.Now.Since(m.sentAt)/2)
+	}
 	if m.sentStay {
 		m.staying = false
 	}
@@ -144,15 +236,31 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 		m.dueNow(at) // it happened while this answer was under way
 	}
 	if reply.Phase == wire.Ended {
-		m.end(warning.Ended(reply.Reason))
+		m.endAll(reply.Reason)
+	} else if m.over == nil {
+		m.tellState(at)
 	}
 	return m.orders(at)
+}
+
+// confirm takes a state that the verifier has confirmed, with its clock at this moment.
+func (m *Machine) confirm(at Moment, reply wire.Reply, now deadline.Instant) {
+	m.known, m.taken = true, reply.Seq
+	m.anchor, m.anchored = at.Now, now
+	m.state, m.reply = stateOf(reply), reply
+	m.interval = reply.Interval
+	if reply.Phase == wire.Ended {
+		return
+	}
+	if m.over != nil || m.user != reply.User {
+		m.resume(reply.User)
+	}
 }
 
 // SignedOut takes the answer to a sign-out: the address to go to.
 func (m *Machine) SignedOut(at Moment, to string) Orders {
 	m.sending = false
-	m.end(warning.Ended(wire.SignedOut))
+	m.endAll(wire.SignedOut)
 	m.leave = to
 	return m.orders(at)
 }
@@ -160,32 +268,39 @@ func (m *Machine) SignedOut(at Moment, to string) Orders {
 // Refused takes the verifier's refusal.
 func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 	m.sending = false
+	m.place.Answered()
+	if m.over != nil && (!m.renewing || refusal.Error != wire.UseNonce && refusal.Error != wire.Replayed) {
+		m.renewing = false // there is no other session; what the cover says is still right
+		return m.orders(at)
+	}
 	switch refusal.Error {
 	case wire.UseNonce, wire.Replayed:
 		if m.known && refusal.SID != m.sid {
-			// The browser has signed in anew meanwhile: this page belongs to a session that it cannot prove any more.
-			m.end(warning.NoSession())
-			break
+			m.forget() // the browser has signed in anew meanwhile, and the page must not be seen before it is clear who is there
+			m.startGap(at)
 		}
 		if refusal.Error == wire.UseNonce || refusal.Seq < m.seq {
 			m.retries++ // otherwise another tab was faster, which happens as often as there are tabs
 		}
 		m.sid, m.key, m.seq = refusal.SID, refusal.Key, max(m.seq, refusal.Seq)
 		m.takeNonce(at, refusal.Nonce)
-		if m.retries <= maxRetries {
+		switch {
+		case m.retries <= maxRetries:
 			m.failures = 0
 			m.dueNow(at)
-			break
+		case m.over != nil:
+			m.renewing = false
+		default:
+			m.backOff(at)
 		}
-		m.backOff(at)
 	case wire.SessionEnded:
-		m.end(warning.Ended(refusal.Reason))
+		m.endAll(refusal.Reason)
 	case wire.NoSession, wire.WrongKey:
 		m.end(warning.NoSession())
 	case wire.ProviderFailed:
 		// After a long absence the verifier says nothing before the identity provider has confirmed the user: the page stays covered
 		// until then (A5).
-		m.gap, m.sentGap = true, false
+		m.startGap(at)
 		m.backOff(at)
 	default:
 		m.backOff(at)
@@ -196,17 +311,46 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 // Unreachable takes the failure of a request to get a sound answer.
 func (m *Machine) Unreachable(at Moment) Orders {
 	m.sending = false
+	m.place.Answered()
+	if m.over != nil {
+		m.renewing = false
+		return m.orders(at)
+	}
 	m.backOff(at)
 	return m.orders(at)
 }
 
 // NoKey says that this browser does not have the session's key.
 func (m *Machine) NoKey(at Moment) Orders {
-	m.end(warning.NoSession())
+	m.sending = false
+	if m.over == nil {
+		m.end(warning.NoSession())
+	}
+	m.renewing = false
 	return m.orders(at)
 }
 
-func (m *Machine) end(cover warning.Cover) { m.over = &cover }
+// Saved says that the page has saved its work, or has none: the sign-out need not wait any longer (A15).
+func (m *Machine) Saved(at Moment) Orders {
+	if m.leaving && !m.saved {
+		m.saved = true
+		m.dueNow(at)
+	}
+	return m.orders(at)
+}
+
+func (m *Machine) end(cover warning.Cover) { m.over, m.renewing = &cover, false }
+
+// endAll ends the session for all tabs of this browser (A14).
+func (m *Machine) endAll(reason wire.Reason) {
+	if m.sid != "" && reason.Valid() {
+		m.tellTabs(tabs.Message{Kind: tabs.Over, SID: m.sid, Reason: reason})
+	}
+	m.end(warning.Ended(reason))
+}
+
+// dismiss puts the session warning away, until its last minute or, in that, for good (A2).
+func (m *Machine) dismiss(ends deadline.Instant, late bool) { m.dismissed, m.late = ends, late }
 
 // Over reports whether nothing more can come of this page's session.
 func (m *Machine) Over() bool { return m.over != nil }
@@ -226,6 +370,7 @@ func (m *Machine) backOff(at Moment) {
 		limit = lateBackoff
 	}
 	m.waitFrom, m.wait = at.Now, min(wait, max(limit, firstBackoff))
+	m.tellHere(at)
 }
 
 func (m *Machine) takeNonce(at Moment, nonce string) {
@@ -245,12 +390,19 @@ func (m *Machine) judge(at Moment, now deadline.Instant) deadline.State {
 	if !at.Activity.IsZero() && at.Activity != m.judged {
 		m.judged = at.Activity
 		when := now - at.Now.Since(at.Activity)
-		if next := deadline.Step(local, deadline.Activity{At: when}, now); next.EndedAt == 0 && next.Active > local.Active {
-			m.counted = at.Activity
-			local = next
-		}
+		local = m.count(local, at.Activity, when, now)
 	}
 	return local
+}
+
+// count takes activity of this page or of another tab, if the rule set says that it counts.
+func (m *Machine) count(local deadline.State, acted activity.Stamp, when, now deadline.Instant) deadline.State {
+	next := deadline.Step(local, deadline.Activity{At: when}, now)
+	if next.EndedAt != 0 || next.Active <= local.Active {
+		return local
+	}
+	m.counted = acted
+	return next
 }
 
 // withCounted is the confirmed state with the activity that already counted here.

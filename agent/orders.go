@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/tabs"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/shared/proof"
@@ -19,16 +20,31 @@ func length(millis int64) time.Duration {
 // orders decides everything anew from the state and the moment, so that a late, lost or doubled wake changes nothing. Only going
 // elsewhere is said once: a page that stays all the same, because the person refused to leave or came back, stays guarded.
 func (m *Machine) orders(at Moment) Orders {
+	m.look(at)
 	out := m.decide(at)
-	out.Leave, out.SignIn, out.Anew = m.leave, m.signIn, m.signIn && m.over == nil
-	m.leave, m.signIn = "", false
+	out.Tell = m.tell(at)
+	out.Leave, out.SignIn, out.Clear, out.Reload, out.Keep, out.Post = m.leave, m.signIn, m.clear, m.reload, m.keep, m.post
+	for i := range out.Post {
+		out.Post[i].Wall = at.Now.Wall
+	}
+	out.Anew, out.Window = m.signIn && m.over == nil, m.signIn && at.Unsaved
+	m.orderOnce = orderOnce{}
+	if out.Want = m.place.Want(at.Now, at.Hidden); m.over != nil && m.place.Shared() {
+		out.Want = tabs.None
+	}
+	m.promised = out.Wake
 	return out
 }
 
 func (m *Machine) decide(at Moment) Orders {
 	switch {
 	case m.over != nil:
-		return Orders{Cover: m.over, Wake: idleWake}
+		out := Orders{Cover: m.over, Wake: idleWake}
+		if m.renewing {
+			out.Send = m.request(at)
+			out.Wake = m.untilRequest(at)
+		}
+		return out
 	case !m.known:
 		return m.beforeFirstAnswer(at)
 	}
@@ -97,24 +113,31 @@ func (m *Machine) beforeFirstAnswer(at Moment) Orders {
 		out.Cover = &cover
 	}
 	out.Send = m.request(at)
-	out.Wake = max(m.wait-at.Now.Since(m.waitFrom), 1)
-	if m.sending {
-		out.Wake = idleWake
-	}
+	out.Wake = m.untilRequest(at)
 	return out
 }
 
 func (m *Machine) leavingCover() *warning.Cover {
 	cover := warning.SigningOut()
 	if m.failures > 0 {
-		cover = warning.SignedOutHere()
+		cover = warning.NotSignedOut()
 	}
 	return &cover
 }
 
+// shown is the state that warnings are about: as this page sees it, or, while the verifier cannot be told that the user is active,
+// as the verifier does, which will end the session at its own deadline.
+func (m *Machine) shown(local deadline.State, now deadline.Instant) deadline.State {
+	if m.failures > 0 && local.Warning(now) == wire.WarnNone && m.state.Warning(now) == wire.WarnInactivity {
+		return m.state
+	}
+	return local
+}
+
 // view is the dialog for this moment, or nil.
 func (m *Machine) view(local deadline.State, now deadline.Instant) *warning.View {
-	in := warning.Inputs{Offline: m.failures > 0, Deciding: m.staying}
+	in := warning.Inputs{Offline: m.failures > 0, Deciding: m.staying, Unsaved: m.unsaved}
+	local = m.shown(local, now)
 	switch local.Warning(now) {
 	case wire.WarnInactivity:
 		view := warning.Inactivity(local, now, in)
@@ -128,17 +151,19 @@ func (m *Machine) view(local deadline.State, now deadline.Instant) *warning.View
 		view := warning.Session(local, now, in)
 		return &view
 	}
-	if in.Offline && m.state.Warning(now) == wire.WarnInactivity {
-		// The user is active, but the verifier has not heard of it and will end the session at its own deadline.
-		view := warning.Inactivity(m.state, now, in)
-		return &view
-	}
 	return nil
 }
 
 // request is the next request if one is due and none is under way.
 func (m *Machine) request(at Moment) *Request {
 	if m.sending || at.Now.Since(m.waitFrom) < m.wait {
+		return nil
+	}
+	if m.leaving && !m.saved && at.Now.Since(m.leftAt) < saving {
+		return nil
+	}
+	if !m.place.Leads() && !m.leaving && m.over == nil {
+		m.askLeader(at)
 		return nil
 	}
 	m.sending, m.sentAt, m.sentStay, m.sentGap = true, at.Now, m.staying, m.gap
@@ -148,6 +173,23 @@ func (m *Machine) request(at Moment) *Request {
 		beat.Idle = at.Now.Since(m.stayedAt)
 	}
 	return &Request{SignOut: m.leaving, Key: m.key, Nonce: m.nonce, Beat: beat}
+}
+
+// untilRequest is how long it is until the next request is due, or the next look at one that is under way.
+func (m *Machine) untilRequest(at Moment) int64 {
+	due := max(m.wait-at.Now.Since(m.waitFrom), 1)
+	switch {
+	case m.sending:
+		return idleWake
+	case m.leaving && !m.saved:
+		return max(saving-at.Now.Since(m.leftAt), due)
+	case !m.place.Leads() && !m.place.Asked().IsZero() && m.over == nil && !m.leaving:
+		if wake := m.place.Wake(at.Now); wake > 0 {
+			return wake
+		}
+		return idleWake // it takes the lead
+	}
+	return due
 }
 
 // idle is how long ago the last activity was that counts. A page that has seen none claims none: repeating what the verifier
@@ -161,10 +203,7 @@ func (m *Machine) idle(now activity.Stamp) int64 {
 
 // wakeIn is how long the machine can sleep: until the next request, the next change of phase, or the next second of a countdown.
 func (m *Machine) wakeIn(at Moment, local deadline.State, now deadline.Instant, counting bool) int64 {
-	wake := max(m.wait-at.Now.Since(m.waitFrom), 1)
-	if m.sending {
-		wake = idleWake
-	}
+	wake := m.untilRequest(at)
 	for _, s := range [...]deadline.State{local, m.state} {
 		if next := s.Next(now); next > now {
 			wake = min(wake, next-now)
@@ -177,6 +216,16 @@ func (m *Machine) wakeIn(at Moment, local deadline.State, now deadline.Instant, 
 		// Look once more before: of all activity since the last look only the latest is known, and that may lie past the
 		// warning although the user has been active all along.
 		wake = min(wake, warns-leadTime-now)
+	}
+	for _, warns := range [...]deadline.Instant{local.InactivityWarns(), local.SessionWarns()} {
+		if notice := warns - noticeTime; notice > now {
+			wake = min(wake, notice-now)
+		}
+	}
+	for _, ends := range [...]deadline.Instant{local.InactivityEnds(), local.SessionEnds()} {
+		if ending := ends - saving; ending > now {
+			wake = min(wake, ending-now)
+		}
 	}
 	if counting {
 		ends, _ := local.Ends()

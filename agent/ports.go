@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/tabs"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/proof"
 	"github.com/curfew-project/curfew/shared/wire"
@@ -23,13 +24,37 @@ type Page interface {
 	// deadline is as the verifier knows it (0: not known, or there is none). A page that sees human activity later than either by its
 	// wall clock must wake the agent at once, and must be covered first when it is past the deadline (A13).
 	Expect(wake, ends int64)
+	// Hidden reports whether nobody can see the page, and Unsaved whether it is marked as having unsaved work (A15).
+	Hidden() bool
+	Unsaved() bool
+	// Tell tells the page's scripts. What it returns is closed when all of them have saved their work; nil: none has any.
+	Tell(Event) <-chan struct{}
 	// Leave goes to another address.
 	Leave(url string)
+	// Open opens an address in a window of its own, and reports whether the browser did.
+	Open(url string) bool
+	// Clear forgets everything on the page and goes to the start of the application: it was made for another user (A15).
+	Clear()
+	// Reload loads the page anew.
+	Reload()
+	// Keep keeps a few words for later pages of this browser, and Kept returns them. Where nothing can be stored they are lost.
+	Keep(memory string)
+	Kept() string
 	// Here is the address to come back to: path, query and fragment.
 	Here() string
 	// SignInAddress is the address of the page that signs the person in and then goes on to returnTo. That page resumes a
 	// living session of the browser, unless anew asks for another one.
 	SignInAddress(returnTo string, anew bool) string
+	// SignedIn is the address at the end of a sign-in in a window of its own.
+	SignedIn() string
+}
+
+// Tabs are the other tabs of the browser (A14).
+type Tabs interface {
+	// Post tells all others.
+	Post(tabs.Message)
+	// Want says what this tab wants of the lock from now on. It is called often and with the same.
+	Want(tabs.Want)
 }
 
 // Screen shows the dialog and the cover. Every call replaces what the last one of the same kind showed.
@@ -87,5 +112,9 @@ type Ports struct {
 	Verifier Verifier
 	Wakes    <-chan struct{}       // something happened that the agent should look at now; may be coalesced
 	Gaps     <-chan struct{}       // the page comes back from where it did not run; the verifier must be asked (A13)
+	Seen     <-chan struct{}       // somebody came to the page
 	Choices  <-chan warning.Choice // what the person picked
+	Tabs     Tabs                  // nil: there are no other tabs, or the browser does not let them know of each other
+	Led      <-chan bool           // this tab was given the lock, or lost it
+	Heard    <-chan tabs.Message   // what other tabs say
 }

@@ -24,6 +24,7 @@ type answer struct {
 
 // errand is what the agent runs for on a page.
 type errand struct {
+	shared  bool                          // the page is one of several, of which one talks to the verifier
 	first   func(*Machine, Moment) Orders // the machine's first input
 	back    func() string                 // where to go after signing in
 	arrived func(*Machine) string         // where to go next, or empty to stay
@@ -34,7 +35,7 @@ func staying(*Machine) string { return "" }
 // Guard watches over the page until ctx ends. A browser without the session's key is covered. It returns the error of ctx or
 // of the keys; the caller must then cover the page (D5).
 func Guard(ctx context.Context, ports Ports) error {
-	return run(ctx, ports, errand{first: (*Machine).Wake, back: ports.Page.Here, arrived: staying})
+	return run(ctx, ports, errand{shared: ports.Tabs != nil, first: (*Machine).Wake, back: ports.Page.Here, arrived: staying})
 }
 
 // SignOut signs out, covering the page meanwhile, and goes where the verifier says (B4). It returns as Guard does.
@@ -68,18 +69,38 @@ func Resume(ctx context.Context, ports Ports, returnTo string) error {
 // may stay all the same.
 func run(ctx context.Context, ports Ports, task errand) error {
 	var machine Machine
+	if task.shared {
+		machine.Join()
+	}
 	answers := make(chan answer, 1)
+	saved := make(chan struct{}, 1)
+	blocked := make(chan struct{}, 1)
+	recall := make(chan struct{}, 1)
+	recalled := false
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 
 	look := func() Moment {
-		return Moment{Now: ports.Clock.Now(), Activity: ports.Page.LastActivity()}
+		return Moment{Now: ports.Clock.Now(), Activity: ports.Page.LastActivity(), Hidden: ports.Page.Hidden(), Unsaved: ports.Page.Unsaved()}
 	}
 	for orders := task.first(&machine, look()); ; {
 		carryOut(ports, orders)
+		for _, event := range orders.Tell {
+			if done := ports.Page.Tell(event); event.Type == Ending && event.Reason == wire.SignedOut {
+				go wait(ctx, done, saved)
+			}
+		}
 		switch next := task.arrived(&machine); {
 		case next != "":
 			ports.Page.Leave(next)
+		case orders.Clear:
+			ports.Page.Clear()
+		case orders.Reload:
+			ports.Page.Reload()
+		case orders.SignIn && orders.Window:
+			if !ports.Page.Open(ports.Page.SignInAddress(ports.Page.SignedIn(), orders.Anew)) {
+				blocked <- struct{}{}
+			}
 		case orders.SignIn:
 			ports.Page.Leave(ports.Page.SignInAddress(task.back(), orders.Anew))
 		case orders.Leave != "":
@@ -97,8 +118,20 @@ func run(ctx context.Context, ports Ports, task errand) error {
 			orders = machine.Wake(look())
 		case <-ports.Wakes:
 			orders = machine.Wake(look())
+		case <-ports.Seen:
+			orders = machine.Seen(look())
 		case <-ports.Gaps:
 			orders = machine.Gap(look())
+		case leads := <-ports.Led:
+			orders = machine.Led(look(), leads)
+		case message := <-ports.Heard:
+			orders = machine.Heard(look(), message)
+		case <-saved:
+			orders = machine.Saved(look())
+		case <-recall:
+			orders = machine.Recall(look(), ports.Page.Kept())
+		case <-blocked:
+			orders = machine.Blocked(look())
 		case choice := <-ports.Choices:
 			orders = machine.Choose(look(), choice)
 		case a := <-answers:
@@ -106,6 +139,10 @@ func run(ctx context.Context, ports Ports, task errand) error {
 				return a.keys
 			}
 			orders = machine.take(look(), a)
+		}
+		if machine.Proved() && !recalled {
+			recalled = true
+			recall <- struct{}{}
 		}
 	}
 }
@@ -122,7 +159,31 @@ func carryOut(ports Ports, orders Orders) {
 	if orders.Cover == nil {
 		ports.Screen.Uncover()
 	}
+	if orders.Keep != "" {
+		ports.Page.Keep(orders.Keep)
+	}
+	if ports.Tabs != nil {
+		for _, message := range orders.Post {
+			ports.Tabs.Post(message)
+		}
+		ports.Tabs.Want(orders.Want)
+	}
 	ports.Page.Expect(orders.Wake, orders.Ends)
+}
+
+// wait waits until a page has saved its work, for as long as it may take.
+func wait(ctx context.Context, done <-chan struct{}, saved chan<- struct{}) {
+	if done != nil {
+		select {
+		case <-done:
+		case <-time.After(length(saving)):
+		case <-ctx.Done():
+		}
+	}
+	select {
+	case saved <- struct{}{}:
+	default: // one is enough
+	}
 }
 
 func (m *Machine) take(at Moment, a answer) Orders {

@@ -20,3 +20,18 @@ func (s Stamp) IsZero() bool { return s == Stamp{} }
 func (s Stamp) Since(earlier Stamp) int64 {
 	return max(s.Wall-earlier.Wall, s.Mono-earlier.Mono, 0)
 }
+
+// AtLeast is how long ago an earlier stamp was at the least, in milliseconds and never negative: the shorter of what the clocks say.
+func (s Stamp) AtLeast(earlier Stamp) int64 {
+	return max(min(s.Wall-earlier.Wall, s.Mono-earlier.Mono), 0)
+}
+
+// Apart is how far the two clocks have moved apart since an earlier stamp, in milliseconds: the machine slept, or somebody set the
+// wall clock (A13).
+func (s Stamp) Apart(earlier Stamp) int64 {
+	apart := (s.Wall - earlier.Wall) - (s.Mono - earlier.Mono)
+	return max(apart, -apart)
+}
+
+// Before is the stamp that many milliseconds earlier.
+func (s Stamp) Before(millis int64) Stamp { return Stamp{Wall: s.Wall - millis, Mono: s.Mono - millis} }

@@ -26,11 +26,13 @@ type Drive struct {
 	Skew     int64
 	Latency  int64 // of each direction
 
-	Acted  activity.Stamp // the last human activity
-	Orders agent.Orders   // what is on the screen now
-	Left   string         // the last address the page was told to leave for; "sign-in" for the sign-in page
-	Wakes  int            // how often the machine was woken by its own timer
-	Sent   int            // requests
+	Hidden  bool
+	Unsaved bool
+	Acted   activity.Stamp // the last human activity
+	Orders  agent.Orders   // what is on the screen now
+	Left    string         // the last address the page was told to leave for; "sign-in" for the sign-in page
+	Wakes   int            // how often the machine was woken by its own timer
+	Sent    int            // requests
 
 	wakeAt    int64 // by the monotonic clock
 	asked     *agent.Request
@@ -50,7 +52,7 @@ func New(start int64, verifier Verifier) *Drive {
 
 // Moment is what the machine is told at this time.
 func (d *Drive) Moment() agent.Moment {
-	return agent.Moment{Now: d.stamp(), Activity: d.Acted}
+	return agent.Moment{Now: d.stamp(), Activity: d.Acted, Hidden: d.Hidden, Unsaved: d.Unsaved}
 }
 
 func (d *Drive) stamp() activity.Stamp { return activity.Stamp{Wall: d.Now + d.Skew, Mono: d.Mono} }
@@ -136,7 +138,7 @@ func (d *Drive) take(orders agent.Orders) {
 func (d *Drive) Screen() string {
 	switch {
 	case d.Orders.Cover != nil:
-		return "cover: " + d.Orders.Cover.Title
+		return "cover: " + warning.English().Cover(*d.Orders.Cover).Title
 	case d.Orders.Show != nil:
 		return "warning: " + string(d.Orders.Show.Kind)
 	}

@@ -184,12 +184,9 @@ func (t Texts) Cover(c Cover) CoverWords {
 		if words.Body, known = t[endedBy(c.Reason)]; !known {
 			words.Body = t[keyEndedOther]
 		}
-		if c.Button == SignInAgain {
-			words.Button = t[keySignIn]
-		}
 	}
-	if c.Kind == coverNoSession {
-		words.Button = t[keySignIn]
+	if c.Button == SignInAgain {
+		words.Button = t[keySignIn] // there is no session to sign in again to
 	}
 	if c.Unsaved {
 		words.Body += " " + t[keyUnsaved]

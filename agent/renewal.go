@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/deadline"
+)
+
+// renewPause is how often in milliseconds a page that is over asks for another session because somebody came to it.
+const renewPause = 2_000
+
+// renew asks the verifier whether another session has begun, while the cover stays as it is (A15).
+func (m *Machine) renew(at Moment) {
+	if m.renewing || m.sending {
+		return
+	}
+	m.renewing, m.renewedAt = true, at.Now
+	m.forget()
+	m.dueNow(at)
+}
+
+// forget forgets the session, but not whom the page was shown to.
+func (m *Machine) forget() {
+	m.sid, m.key, m.seq, m.nonce = "", "", 0, ""
+	m.known, m.taken, m.state = false, 0, deadline.State{}
+	m.counted = activity.Stamp{}
+	m.staying, m.failures, m.retries = false, 0, 0
+	m.dismissed, m.late = 0, false
+	m.place.Answered()
+}
+
+// resume decides what becomes of this page in another session: the same user goes on with it, and nobody else ever sees it (A15).
+func (m *Machine) resume(user string) {
+	switch {
+	case m.user == "" && m.over == nil:
+		m.user = user
+	case m.user == "":
+		// There was no session when the page came, so nobody can tell for whom it was made.
+		m.reload = true
+		m.end(warning.Checking())
+	case m.user != user:
+		m.clear = true
+		m.end(warning.Checking())
+	default:
+		m.over, m.renewing = nil, false
+	}
+}
+
+// Blocked says that the browser did not open the window to sign in (A15).
+func (m *Machine) Blocked(at Moment) Orders {
+	if m.over != nil {
+		m.end(warning.Blocked())
+	}
+	m.dismissed, m.late = 0, false
+	return m.orders(at)
+}
+
+// memory is what later pages of this browser must know: which warning was dismissed (A2). Without it, every page that a person opens
+// in the last twenty minutes would warn anew.
+func (m *Machine) memory() string {
+	late := "0"
+	if m.late {
+		late = "1"
+	}
+	return m.sid + " " + strconv.FormatInt(m.dismissed, 10) + " " + late
+}
+
+// Recall takes what an earlier page wanted kept. What is not about this session's end is nothing.
+func (m *Machine) Recall(at Moment, memory string) Orders {
+	words := strings.Split(memory, " ")
+	if len(words) == 3 && m.known && words[0] == m.sid && words[1] == strconv.FormatInt(m.state.SessionEnds(), 10) {
+		m.dismiss(m.state.SessionEnds(), words[2] == "1")
+	}
+	return m.orders(at)
+}

@@ -1,0 +1,176 @@
+package agent
+
+import (
+	"github.com/curfew-project/curfew/agent/tabs"
+	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/wire"
+)
+
+// Join makes this page one of several tabs of its browser (A14). It comes before every other input.
+func (m *Machine) Join() { m.place.Join() }
+
+// Led says that this tab was given the tabs' lock, or lost it.
+func (m *Machine) Led(at Moment, leads bool) Orders {
+	m.place.Led(leads)
+	if leads && m.over == nil {
+		m.wait = min(m.wait, m.interval) // a follower waits longer; before the first answer it is time at once
+		m.tellHere(at)
+	}
+	return m.orders(at)
+}
+
+// Heard takes what another tab says.
+func (m *Machine) Heard(at Moment, message tabs.Message) Orders {
+	age := message.Age(at.Now.Wall)
+	switch message.Kind {
+	case tabs.Over:
+		if m.over == nil && m.sid != "" && message.SID == m.sid {
+			m.end(warning.Ended(message.Reason))
+		}
+	case tabs.Renewed:
+		m.renewed(at)
+	case tabs.Dismissed:
+		if m.known && message.Ends == m.state.SessionEnds() {
+			m.dismiss(message.Ends, message.Late)
+		}
+	}
+	if age <= tabs.MaxAge {
+		m.heardNow(at, message, age)
+	}
+	return m.orders(at)
+}
+
+// heardNow takes what is only true while it is new.
+func (m *Machine) heardNow(at Moment, message tabs.Message, age int64) {
+	switch message.Kind {
+	case tabs.Ask:
+		m.othersActed(at, message.Idle+age)
+		if m.place.Leads() && m.over == nil {
+			m.asked(at, message, age)
+		}
+	case tabs.Acted:
+		m.othersActed(at, message.Idle+age)
+	case tabs.Here:
+		if m.place.Leads() {
+			break
+		}
+		m.place.Heard(at.Now, message.Hidden)
+		if message.Failures > 0 {
+			m.place.Answered()
+			m.failures = int(min(message.Failures, maxFailures))
+			m.waitFrom, m.wait = at.Now, max(m.interval, lateBackoff)
+		}
+	case tabs.State:
+		m.heardState(at, message, age)
+	}
+}
+
+const maxFailures = 1000
+
+// asked takes another tab's question, as the leader: it is the verifier's to answer.
+func (m *Machine) asked(at Moment, message tabs.Message, age int64) {
+	if message.Stay && !m.staying {
+		m.staying, m.stayedAt = true, at.Now.Before(message.Stood+age)
+	}
+	if m.failures == 0 {
+		m.dueNow(at)
+	}
+	m.tellHere(at)
+}
+
+// othersActed takes the activity in another tab: it is this browser's as much as this page's own (A14). That another tab's activity
+// or choice has moved a deadline is none: only the verifier's answer says so, and nobody reports it again.
+func (m *Machine) othersActed(at Moment, idle int64) {
+	if !m.known || m.over != nil || idle >= wire.MaxIdle {
+		return
+	}
+	now := m.verifierNow(at.Now)
+	m.count(m.judge(at, now), at.Now.Before(idle), now-idle, now)
+}
+
+// heardState takes what the verifier told the leader.
+func (m *Machine) heardState(at Moment, message tabs.Message, age int64) {
+	if m.over != nil || m.sid != "" && message.SID != m.sid {
+		m.renewed(at)
+		return
+	}
+	if !m.place.Leads() {
+		m.place.Heard(at.Now, message.Hidden)
+	}
+	reply := message.Reply
+	if !m.known || reply.Seq > m.taken {
+		m.sid, m.key, m.seq = message.SID, message.Key, max(m.seq, reply.Seq)
+		m.nonce, m.nonceAt = reply.Nonce, at.Now.Before(message.NonceAge+age)
+		m.failures, m.retries = 0, 0
+		m.confirm(at, reply, reply.Now+age)
+	}
+	// An answer to a request that was sent after this page asked, or came back, is the answer to that.
+	sentAgo := message.SentAgo + age
+	if asked := m.place.Asked(); !asked.IsZero() && sentAgo < at.Now.AtLeast(asked) {
+		m.place.Answered()
+	}
+	if m.staying && !m.sending && sentAgo < at.Now.AtLeast(m.stayedAt) {
+		m.staying = false
+	}
+	m.gap = m.gap && sentAgo >= at.Now.AtLeast(m.gapAt)
+	if m.place.Leads() {
+		return
+	}
+	// Later than the leader's own next heartbeat, and not at the same time as all other followers.
+	m.waitFrom, m.wait = at.Now, m.interval+5_000+at.Now.Mono%10_000
+	if m.gap || m.staying {
+		m.dueNow(at)
+	}
+	if m.over == nil {
+		now := m.verifierNow(at.Now)
+		if local := m.judge(at, now); local.Active > m.state.Active && m.counted == at.Activity {
+			m.tellTabs(tabs.Message{Kind: tabs.Acted, Idle: m.idle(at.Now)})
+		}
+	}
+}
+
+// renewed says that this browser has another session, perhaps of another user.
+func (m *Machine) renewed(at Moment) {
+	switch {
+	case m.over == nil:
+		if m.known {
+			m.forget()
+		}
+		m.startGap(at)
+	case !at.Hidden: // one that nobody sees asks when somebody comes to it
+		m.renew(at)
+	}
+}
+
+// askLeader asks the tab that leads for what this one would ask the verifier.
+func (m *Machine) askLeader(at Moment) {
+	if !m.place.Asks(at.Now) {
+		return
+	}
+	ask := tabs.Message{Kind: tabs.Ask, Idle: m.idle(at.Now), Stay: m.staying}
+	if m.staying {
+		ask.Stood = at.Now.Since(m.stayedAt)
+	}
+	m.tellTabs(ask)
+}
+
+// tellHere says that the leader lives.
+func (m *Machine) tellHere(at Moment) {
+	if m.place.Leads() {
+		m.said = at.Hidden
+		m.tellTabs(tabs.Message{Kind: tabs.Here, Hidden: at.Hidden, Failures: int64(min(m.failures, maxFailures))})
+	}
+}
+
+// tellState says what the verifier has just answered.
+func (m *Machine) tellState(at Moment) {
+	m.said = at.Hidden
+	reply := m.reply
+	reply.Now, reply.Seq, reply.Nonce = m.verifierNow(at.Now), m.taken, m.nonce
+	m.tellTabs(tabs.Message{
+		Kind: tabs.State, Hidden: at.Hidden, SID: m.sid, Key: m.key,
+		NonceAge: at.Now.Since(m.nonceAt), SentAgo: at.Now.Since(m.sentAt), Reply: reply,
+	})
+}
+
+func (m *Machine) tellTabs(message tabs.Message) { m.post = append(m.post, message) }
