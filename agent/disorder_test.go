@@ -153,26 +153,3 @@ func TestA13_ClockSetBackAfterTheGap(t *testing.T) {
 		t.Errorf("%d requests after the gap", d.Sent-sent)
 	}
 }
-
-// A2, A13: a clock set forward makes the page think that the last minute has come. A warning dismissed then still comes back in the
-// real one.
-func TestA2_A13_FalseLastMinuteCostsNotTheRealOne(t *testing.T) {
-	s := times
-	s.InactivityTimeout = 0
-	v, d := begin(s)
-	ends := v.state.SessionEnds()
-	d.Pass(ends - 10*minute - d.Now)
-	d.Choose(warning.Dismiss)
-	v.down = true
-	d.Skew += 9*minute + 30*second
-	d.Pass(second)
-	d.Wake()
-	expect(t, d, session)
-	d.Choose(warning.Dismiss)
-	expect(t, d, page)
-	v.down = false
-	d.Pass(ends - minute - d.Now - second)
-	expect(t, d, page)
-	d.Pass(2 * second)
-	expect(t, d, session)
-}

@@ -129,8 +129,8 @@ func TestA3A4_WarningStayWarningExpiry(t *testing.T) {
 	expect(t, d, page)
 	d.Pass(2)
 	expect(t, d, inactivity)
-	if got := d.Orders.Show.Countdown; got != "2:00" {
-		t.Errorf("countdown %s, want 2:00", got)
+	if got := d.Orders.Show.Left; got != 120_000 {
+		t.Errorf("%d ms left, want 120000", got)
 	}
 	d.Act() // moving the mouse is not enough any more
 	d.Pass(30 * second)
@@ -254,7 +254,7 @@ func TestNetworkGoneForTenMinutes(t *testing.T) {
 	v.down = true
 	work(13*minute + 30*second)
 	expect(t, d, inactivity)
-	if d.Orders.Show.Note == "" {
+	if !d.Orders.Show.Offline {
 		t.Error("the warning does not say that there is no connection")
 	}
 	work(2 * minute)
@@ -342,7 +342,10 @@ func TestWakeUps(t *testing.T) {
 func TestAnotherSessionInThisBrowserCoversThePage(t *testing.T) {
 	v, d := begin(times)
 	d.Verifier = func(r agent.Request, now int64) (wire.Reply, error) {
-		return wire.Reply{}, &agent.Refused{Refusal: wire.Refusal{Error: wire.UseNonce, SID: "another", Nonce: "n"}}
+		if r.Key == "other" {
+			return wire.Reply{}, agent.ErrNoKey
+		}
+		return wire.Reply{}, &agent.Refused{Refusal: wire.Refusal{Error: wire.UseNonce, SID: "another", Key: "other", Nonce: "n"}}
 	}
 	d.Pass(2 * minute)
 	expect(t, d, "cover: Please sign in")

@@ -109,7 +109,7 @@ func TestDisorder(t *testing.T) {
 			case state.EndedAt != 0:
 				sees(signedOut)
 				if *d.Orders.Cover != warning.Ended(state.Reason) {
-					t.Fatalf("the cover says %q for %s", d.Orders.Cover.Body, state.Reason)
+					t.Fatalf("the cover says %q for %s", d.Orders.Cover.Reason, state.Reason)
 				}
 				return
 			case state.Warning(d.Now) == wire.WarnInactivity:
@@ -123,8 +123,8 @@ func TestDisorder(t *testing.T) {
 					break // dismissed twice
 				}
 				sees(session)
-				if want := warning.Session(state, d.Now, warning.Inputs{}); d.Orders.Show.Title != want.Title || d.Orders.Show.Buttons != want.Buttons {
-					t.Fatalf("the warning says %q, want %q", d.Orders.Show.Title, want.Title)
+				if want := warning.Session(state, d.Now, warning.Inputs{}); d.Orders.Show.Reason != want.Reason || d.Orders.Show.Buttons != want.Buttons {
+					t.Fatalf("the warning says %q, want %q", d.Orders.Show.Reason, want.Reason)
 				}
 				if rapid.Bool().Draw(t, "dismiss") {
 					dismissed = state.SessionEnds()

@@ -112,7 +112,7 @@ func TestA7_SilenceWarnsAndEnds(t *testing.T) {
 	ends := d.Now + 20*minute
 	d.Pass(minute)
 	expect(t, d, session)
-	if view := d.Orders.Show; view.Buttons[0].Choice != warning.Dismiss || view.Countdown != warning.Clock(ends-d.Now) {
+	if view := d.Orders.Show; view.Buttons[0] != warning.Dismiss || view.Left != (ends-d.Now+999)/1000*1000 {
 		t.Errorf("the warning: %+v, with %d ms left", view, ends-d.Now)
 	}
 	if off := d.Orders.Ends - (ends - d.Now); off < -100 || off > 100 {
@@ -177,7 +177,7 @@ func TestA7_A8_DismissingOneEndDoesNotDismissTheOther(t *testing.T) {
 		if d.Orders.Show == nil {
 			return ""
 		}
-		return d.Orders.Show.Title
+		return string(d.Orders.Show.Reason)
 	}
 	ends := v.state.SessionEnds()
 	d.Pass(ends - 15*minute - d.Now)

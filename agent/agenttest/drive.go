@@ -6,6 +6,7 @@ import (
 
 	"github.com/curfew-project/curfew/agent"
 	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/tabs"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/wire"
 )
@@ -13,7 +14,8 @@ import (
 // ErrUnreachable is what a Verifier returns when a request or its answer is lost.
 var ErrUnreachable = errors.New("unreachable")
 
-// Verifier answers a request that arrives at an instant of the verifier's clock: with a reply, a *agent.Refused, or ErrUnreachable.
+// Verifier answers a request that arrives at an instant of the verifier's clock: with a reply, a *agent.Refused, ErrUnreachable, or
+// agent.ErrNoKey where the browser could not even prove it.
 type Verifier func(request agent.Request, now int64) (wire.Reply, error)
 
 // Drive is one page's agent in virtual time. The client's clocks and the verifier's run apart: Skew is what the client's wall
@@ -34,6 +36,11 @@ type Drive struct {
 	Wakes   int            // how often the machine was woken by its own timer
 	Sent    int            // requests
 
+	Told   []agent.Event  // what the page was told
+	Saving int64          // how long the page takes to save its work before a sign-out
+	Posts  []tabs.Message // what the other tabs were told, until somebody takes it
+
+	savedAt   int64 // by the verifier's clock; 0: nothing is being saved
 	wakeAt    int64 // by the monotonic clock
 	asked     *agent.Request
 	arrives   int64
@@ -87,6 +94,9 @@ func (d *Drive) Pass(length int64) {
 		if at := d.Now + d.wakeAt - d.Mono; at < next {
 			next = max(at, d.Now)
 		}
+		if d.savedAt != 0 {
+			next = min(next, max(d.savedAt, d.Now))
+		}
 		d.Mono += next - d.Now
 		d.Now = next
 		switch {
@@ -95,6 +105,9 @@ func (d *Drive) Pass(length int64) {
 			d.delivered, d.returns = true, d.Now+d.Latency
 		case d.asked != nil && d.delivered && d.Now >= d.returns:
 			d.answer()
+		case d.savedAt != 0 && d.Now >= d.savedAt:
+			d.savedAt = 0
+			d.take(d.Machine.Saved(d.Moment()))
 		case d.Mono >= d.wakeAt:
 			d.Wakes++
 			d.take(d.Machine.Wake(d.Moment()))
@@ -109,6 +122,8 @@ func (d *Drive) answer() {
 	d.asked = nil
 	var refused *agent.Refused
 	switch {
+	case errors.Is(d.err, agent.ErrNoKey):
+		d.take(d.Machine.NoKey(d.Moment()))
 	case errors.As(d.err, &refused):
 		d.take(d.Machine.Refused(d.Moment(), refused.Refusal))
 	case d.err != nil:
@@ -126,6 +141,13 @@ func (d *Drive) take(orders agent.Orders) {
 		d.Left = "sign-in"
 	} else if orders.Leave != "" {
 		d.Left = orders.Leave
+	}
+	d.Told = append(d.Told, orders.Tell...)
+	d.Posts = append(d.Posts, orders.Post...)
+	for _, event := range orders.Tell {
+		if event.Type == agent.Ending && event.Reason == wire.SignedOut {
+			d.savedAt = d.Now + d.Saving
+		}
 	}
 	d.wakeAt = d.Mono + max(orders.Wake, 1)
 	if orders.Send != nil {
