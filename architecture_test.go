@@ -45,7 +45,8 @@ var allowed = []struct {
 	{"wasm/dist/make", []string{"wasm/dist"}},
 
 	{"verifier/keyring", nil},
-	{"verifier/pages", nil},
+	{"verifier/texts", nil},
+	{"verifier/pages", []string{"verifier/texts"}},
 	{"verifier/settings", []string{"shared/..."}},
 	{"verifier/audit", []string{"shared/..."}},
 	{"verifier/provider", []string{"shared/...", "verifier/session"}},
@@ -57,7 +58,7 @@ var allowed = []struct {
 	{"verifier/api/apitest", []string{"shared/...", "verifier/proofcheck/prooftest"}},
 	{"verifier/api", []string{"shared/...", "verifier/engine", "verifier/settings"}},
 	{"verifier/login/oidctest", nil},
-	{"verifier/login", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/settings", "verifier/session", "verifier/api", "verifier/pages", "verifier/keyring"}},
+	{"verifier/login", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/settings", "verifier/session", "verifier/api", "verifier/pages", "verifier/texts", "verifier/keyring"}},
 	{"verifier/middleware", []string{"shared/..."}},
 	{"verifier/config", []string{"shared/...", "verifier/settings"}},
 	{"verifier/policycheck", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/session", "verifier/settings"}},
