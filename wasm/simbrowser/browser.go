@@ -15,6 +15,12 @@ import (
 type Browser struct {
 	// Network is how the way to the sites is. It may be changed at any time; what is on its way already keeps what it drew.
 	Network Network
+	// Lacks are the names of globals that pages opened from now on do not have in this browser: BroadcastChannel, navigator,
+	// localStorage. "locks" takes navigator.locks only.
+	Lacks []string
+	// QueuesForFrozen keeps what is posted on a BroadcastChannel from a frozen page until it thaws, as the standard has it. Chromium
+	// lets the page handle it at once.
+	QueuesForFrozen bool
 	// Wire, when set, sees and may change every request of this browser on its way: what somebody between the agent and the
 	// verifier, or a tampered agent, could do.
 	Wire func(r *http.Request)
@@ -27,9 +33,14 @@ type Browser struct {
 	random    io.Reader   // keys, and what each page draws
 	chance    *rand.Rand  // the network
 	cookies   []cookie
-	databases map[string]*database // by origin and name
+	databases map[string]*database         // by origin and name
+	storage   map[string]map[string]string // localStorage, by origin
+	channels  []*channel
+	locks     map[string][]*lockRequest // by origin and name: the holder, and who waits
+	delivery  *rand.Rand                // between pages
 	private   []*ecdsa.PrivateKey
 	tabs      []*Tab
+	opened    int // tabs ever
 	asleep    bool
 	flights   []*flight
 	realms    uint64
@@ -43,7 +54,8 @@ func (w *World) NewBrowser(name string, skew time.Duration) *Browser {
 	b := &Browser{
 		world: w, name: name, clock: clock, loop: host.NewLoop(clock), databases: map[string]*database{},
 		random: host.SeededRandom(w.seed ^ number<<32),
-		chance: rand.New(rand.NewPCG(w.seed, number)),
+		chance: rand.New(rand.NewPCG(w.seed, number)), delivery: rand.New(rand.NewPCG(w.seed, number|1<<32)),
+		storage: map[string]map[string]string{}, locks: map[string][]*lockRequest{},
 	}
 	b.vault = host.NewRealm(b.loop, host.Config{Name: name + " databases", Random: host.SeededRandom(0)})
 	w.browsers = append(w.browsers, b)

@@ -18,16 +18,33 @@ type element struct {
 	press      func(trusted bool) error
 }
 
-// document can only make elements. The agent looks at nothing that is there.
+// document can make elements, and has a title, a language and a visibility. The agent looks at nothing else that is there.
 func (p *page) document() *host.Object {
 	p.elem = p.elementClass()
-	return p.realm.NewObject().DefineFunc("createElement", func(c host.Call) (host.Value, error) {
-		tag, err := c.String(0)
-		if err != nil {
-			return nil, err
-		}
-		return p.newElement(tag).object, nil
-	})
+	root := p.realm.NewObject().DefineAccessor("lang", func(host.Call) (host.Value, error) { return host.String(p.lang), nil }, nil)
+	return p.realm.NewObject().
+		Define("documentElement", root).
+		DefineAccessor("title", func(host.Call) (host.Value, error) { return host.String(p.title), nil },
+			func(c host.Call) (host.Value, error) {
+				title, err := c.String(0)
+				if err == nil {
+					p.title = title
+				}
+				return host.Undefined, err
+			}).
+		DefineAccessor("visibilityState", func(host.Call) (host.Value, error) {
+			if p.visible() {
+				return host.String("visible"), nil
+			}
+			return host.String("hidden"), nil
+		}, nil).
+		DefineFunc("createElement", func(c host.Call) (host.Value, error) {
+			tag, err := c.String(0)
+			if err != nil {
+				return nil, err
+			}
+			return p.newElement(tag).object, nil
+		})
 }
 
 func (p *page) newElement(tag string) *element {

@@ -52,6 +52,7 @@ func (l *loader) port(prefix string, script map[string]string) *host.Object {
 		Define("activity", l.activity.object).
 		Define("wake", host.Null).
 		Define("gap", host.Null)
+	l.defineAPI()
 	method := func(name string, do func(c host.Call) error) {
 		l.object.DefineFunc(name, func(c host.Call) (host.Value, error) { return host.Undefined, do(c) })
 	}
@@ -137,7 +138,10 @@ func call(f *host.Object) func() error {
 }
 
 // look wakes the agent. over covers the page first, within the same event (A13).
-func (l *loader) look(over bool) error {
+func (l *loader) look(over bool) error { return l.ask(over, "wake") }
+
+// ask calls what the agent set for being woken, or for a gap.
+func (l *loader) ask(over bool, what string) error {
 	if l.failed {
 		return nil
 	}
@@ -152,26 +156,46 @@ func (l *loader) look(over bool) error {
 	if l.asked == 0 {
 		l.asked = now
 	}
-	return l.wake()
+	return l.call(what)
 }
 
-func (l *loader) wake() error {
-	v, err := l.object.Get("wake")
-	if err != nil {
+// set reports whether the agent set something on the port.
+func (l *loader) set(what string) bool {
+	v, err := l.object.Get(what)
+	return err == nil && !host.IsNullish(v)
+}
+
+// lifecycle is what the loader does about the events of the page's lifecycle: it tells the agent, and what brings the page back
+// before a person's eyes wakes it.
+func (l *loader) lifecycle(kind string, persisted bool) error {
+	if err := l.call("life", host.String(kind)); err != nil {
 		return err
 	}
-	if f, ok := host.AsFunc(v); ok {
-		_, err = f.Call(host.Undefined)
+	switch kind {
+	case "visibilitychange", "resume":
+		return l.seen()
+	case "pageshow":
+		if persisted {
+			return l.gap()
+		}
 	}
-	return err
+	return nil
 }
 
-// seen is visibilitychange, resume, focus and pageshow of a page that a person now sees.
+// seen is visibilitychange, resume and focus of a page that a person now sees.
 func (l *loader) seen() error {
-	if v, _ := l.object.Get("wake"); host.IsNullish(v) {
+	if !l.set("wake") || !l.page.visible() {
 		return nil
 	}
 	return l.look(l.activity.ended())
+}
+
+// gap is a page that comes out of the back/forward cache: nothing is shown before the verifier has answered.
+func (l *loader) gap() error {
+	if !l.set("gap") {
+		return nil
+	}
+	return l.ask(true, "gap")
 }
 
 // fail covers the page for good (D5).

@@ -20,12 +20,26 @@ type page struct {
 	focus  *element
 	loader *loader // nil on a page without the script
 	elem   *host.Class
+
+	lang      string
+	unsaved   bool // the page's own code said so
+	hung      bool // busy, so that nothing runs
+	hangs     int
+	left      bool                              // pagehide was fired
+	cached    bool                              // in the back/forward cache
+	evict     func()                            // takes it from there
+	watch     func(kind string, persisted bool) // the page's own listener for events of its lifecycle, in tests
+	toLocks   courier
+	fromLocks courier
+	ways      map[*page]*courier // to the other pages, for what is posted on channels
 }
 
-// newPage makes the page that HTML describes. Of the markup only the title and the loader's script tag mean anything here.
+// newPage makes the page that HTML describes. Of the markup only the title, the language and
+// the loader's script tag mean anything here.
 func newPage(t *Tab, markup string) *page {
-	p := &page{tab: t, began: t.browser.clock.Mono}
+	p := &page{tab: t, began: t.browser.clock.Mono, ways: map[*page]*courier{}}
 	p.url, _ = url.Parse(t.address) // it was fetched, so it parses
+	p.toLocks.browser, p.fromLocks.browser = t.browser, t.browser
 	name := t.name
 	p.realm = host.NewRealm(t.browser.loop, host.Config{
 		Name: name, Random: host.SeededRandom(t.browser.seed()),
@@ -38,6 +52,7 @@ func newPage(t *Tab, markup string) *page {
 	})
 	p.title, _, _ = strings.Cut(after(markup, "<title>"), "</title>")
 	p.title = html.UnescapeString(p.title)
+	p.lang = language(markup)
 	if script := findScript(markup); script != nil {
 		p.fetchScript(script)
 	}
@@ -130,6 +145,16 @@ func parseAttributes(tag string) map[string]string {
 		attributes[name], tag = html.UnescapeString(value), rest
 	}
 	return attributes
+}
+
+// language is the attribute lang of the html tag. Pages without one are taken for English.
+func language(markup string) string {
+	if tag, _, ok := strings.Cut(after(markup, "<html"), ">"); ok {
+		if lang, ok := parseAttributes(tag)["lang"]; ok {
+			return lang
+		}
+	}
+	return "en"
 }
 
 func after(text, mark string) string {

@@ -2,6 +2,7 @@ package simbrowser
 
 import (
 	"net/url"
+	"slices"
 
 	"github.com/curfew-project/curfew/wasm/host"
 )
@@ -9,7 +10,7 @@ import (
 // unoffered are the globals that wasm/host gives every realm and the loader's scope (wasm/loader/run.js) does not have.
 var unoffered = [...]string{
 	"Function", "Error", "TypeError", "RangeError", "SyntaxError", "ReferenceError", "EvalError", "URIError", "AggregateError",
-	"Promise", "JSON", "Math", "Reflect", "Symbol", "Map", "Set", "String", "Number", "Boolean", "ArrayBuffer", "DataView",
+	"Promise", "Math", "Reflect", "Symbol", "Map", "Set", "String", "Number", "Boolean", "ArrayBuffer", "DataView",
 	"Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array",
 	"BigInt64Array", "BigUint64Array", "TextEncoder", "TextDecoder", "structuredClone", "setTimeout", "clearTimeout",
 	"setInterval", "clearInterval", "queueMicrotask", "btoa", "atob", "parseInt", "parseFloat", "isNaN", "isFinite",
@@ -51,6 +52,19 @@ func (p *page) defineScope(port *host.Object) {
 	})
 	p.defineURL()
 	p.defineAbortController()
+	p.defineBroadcastChannel()
+	g.Define("localStorage", p.localStorage()).Define("navigator", p.navigator())
+	for _, name := range p.tab.browser.Lacks {
+		g.Delete(name)
+	}
+}
+
+func (p *page) navigator() *host.Object {
+	n := p.realm.NewObject()
+	if !slices.Contains(p.tab.browser.Lacks, "locks") {
+		n.Define("locks", p.locks())
+	}
+	return n
 }
 
 // encodeURIComponent follows ECMA-262 (sec-encodeuricomponent-uricomponent).

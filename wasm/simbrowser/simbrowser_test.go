@@ -99,13 +99,14 @@ func TestScope(t *testing.T) {
 	g := newTab(t, w.NewBrowser("one", 0)).realm.Global()
 	for _, name := range []string{
 		"fs", "process", "path", "curfew", "Object", "Array", "Uint8Array", "Date", "URL", "console", "AbortController",
-		"encodeURIComponent", "document", "location", "performance", "crypto", "fetch", "indexedDB",
+		"encodeURIComponent", "document", "location", "performance", "crypto", "fetch", "indexedDB", "JSON", "BroadcastChannel",
+		"localStorage", "navigator",
 	} {
 		if !g.Has(name) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	for _, name := range append([]string{"window", "self", "localStorage", "navigator", "BroadcastChannel"}, unoffered[:]...) {
+	for _, name := range append([]string{"window", "self", "Intl", "Notification", "EventSource"}, unoffered[:]...) {
 		if g.Has(name) {
 			t.Errorf("%s is there", name)
 		}
