@@ -36,7 +36,7 @@ func TypeErrors(t testing.TB, files ...string) string {
 	compiler := filepath.Join(module(t, "typescript"), "bin", "tsc")
 	node, err := exec.LookPath("node")
 	if err != nil {
-		lack(t, errors.New("Node.js is not installed"))
+		lack(t, errors.New("no Node.js is installed"))
 	}
 	args := []string{compiler, "--noEmit", "--strict", "--skipLibCheck", "false", "--types", "", "--lib", "es2022,dom",
 		"--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler", "--pretty", "false"}
