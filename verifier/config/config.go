@@ -23,6 +23,7 @@ type Config struct {
 	Prefix         string        `yaml:"prefix"`
 	Data           string        `yaml:"data"`
 	Keys           string        `yaml:"keys"`
+	Texts          string        `yaml:"texts"` // directory with the operator's own languages (C7); empty: none
 	CookieRenewal  Length        `yaml:"cookie_renewal"`
 	PolicyChecks   PolicyChecks  `yaml:"policy_checks"`
 	Limits         Limits        `yaml:"limits"`
@@ -88,6 +89,7 @@ func Load(path string) (Config, error) {
 	}
 	relative(&c.Data)
 	relative(&c.Keys)
+	relative(&c.Texts)
 	for i := range c.Environments {
 		env := &c.Environments[i]
 		relative(&env.Provider.ClientSecretFile)

@@ -16,6 +16,7 @@ type Environment struct {
 	PolicyCheck PolicyCheck `yaml:"policy_check"`
 	SignOut     SignOut     `yaml:"sign_out"`
 	HandIn      *HandIn     `yaml:"hand_in"` // nil: the application cannot hand in sessions
+	Page        Page        `yaml:"page"`
 }
 
 // Settings are policy.Settings as the file has them. A missing value keeps its default.
@@ -103,5 +104,6 @@ func (e Environment) InForce() settings.Environment {
 			Absence:  orDefault(e.PolicyCheck.Absence, defaultAbsence),
 		},
 		SignOut: settings.SignOut{HereOnly: e.SignOut.HereOnly, Clear: append([]string{}, clear...)},
+		Page:    e.Page.inForce(),
 	}
 }

@@ -13,8 +13,8 @@ func checkOrigin(text string) string {
 		return allowed
 	}
 	for i := range len(text) {
-		// Browsers send the punycode of other letters, and every origin is one host.
-		if c := text[i]; c > '~' || c == '*' {
+		// Browsers send the punycode of other letters, every origin is one host, and no other mark may end up in a header.
+		if c := text[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-._:/[]", rune(c)) {
 			return allowed
 		}
 	}

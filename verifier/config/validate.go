@@ -109,6 +109,7 @@ func (c Config) validateEnvironments(all *problems, limitsHold bool) {
 		}
 		env.validateProvider(all, at)
 		env.validateSignOut(all, at)
+		env.Page.validate(all, at, env.Origin)
 		if env.HandIn != nil {
 			env.HandIn.validate(all, at, env.Origin, c.Prefix)
 		}

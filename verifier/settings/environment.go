@@ -16,6 +16,7 @@ type Environment struct {
 	Settings policy.Settings
 	Check    PolicyCheck
 	SignOut  SignOut
+	Page     Page
 	// ClockSkew is how much earlier than the last session's end auth_time may be by the provider's clock (B1); default 0.
 	ClockSkew time.Duration
 }
@@ -38,6 +39,16 @@ type SignOut struct {
 	HereOnly bool
 	// Clear are the directives of Clear-Site-Data that the browser is sent.
 	Clear []string
+}
+
+// Page is what the agent and the verifier's own pages know of the application besides its times.
+type Page struct {
+	// Name and Logo are what people know the application by: a short text, and a path of the origin or an https address. Or empty.
+	Name, Logo string
+	// Frames are the other origins whose frames may take part (A10).
+	Frames []string
+	// Notify lets the agent show a notification when a warning begins in a hidden tab, where the page has the permission already (A14).
+	Notify bool
 }
 
 // For are the settings in force for a session of the environment: those of a bypassed one have the cap (A6).

@@ -1,0 +1,74 @@
+package config
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// Page is settings.Page as the file has it.
+type Page struct {
+	Name   string   `yaml:"name"`
+	Logo   string   `yaml:"logo"`
+	Frames []string `yaml:"frames"`
+	Notify bool     `yaml:"notify"`
+}
+
+// Bounds of a page.
+const (
+	maxName   = 80      // characters
+	maxLogo   = 2 << 10 // bytes
+	maxFrames = 32
+)
+
+func (p Page) inForce() settings.Page {
+	return settings.Page{Name: p.Name, Logo: p.Logo, Frames: slices.Clone(p.Frames), Notify: p.Notify}
+}
+
+func (p Page) validate(all *problems, at, origin string) {
+	if n := utf8.RuneCountInString(p.Name); n > maxName || p.Name != strings.TrimSpace(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) || !utf8.ValidString(p.Name) {
+		all.add("%s: page.name is %q, %d characters; allowed: up to %d in one line, without spaces around it", at, p.Name, n, maxName)
+	}
+	if p.Logo != "" && !logoAddress(p.Logo) {
+		all.add("%s: page.logo is %q; allowed: a path such as /logo.svg, or an https address, up to %d bytes, with what is not ASCII percent-encoded", at, p.Logo, maxLogo)
+	}
+	if len(p.Frames) > maxFrames {
+		all.add("%s: page.frames has %d origins; allowed: up to %d", at, len(p.Frames), maxFrames)
+	}
+	for i, frame := range p.Frames {
+		problem := checkOrigin(frame)
+		switch {
+		case problem != "":
+			all.add("%s: page.frames has %q; allowed: %s", at, frame, problem)
+		case frame == origin:
+			all.add("%s: page.frames has %q, the environment's own origin; allowed: others, because frames of its own always take part", at, frame)
+		case slices.Contains(p.Frames[:i], frame):
+			all.add("%s: page.frames has %q twice; allowed: each origin once", at, frame)
+		}
+	}
+}
+
+// logoAddress reports whether text is a path of the origin or an https address, as it may stand in a page and, as far as its origin
+// goes, in a content security policy.
+func logoAddress(text string) bool {
+	if len(text) > maxLogo || strings.HasPrefix(text, "//") {
+		return false
+	}
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c > '~' || strings.IndexByte("\"'\\<>`", c) >= 0 {
+			return false
+		}
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.User != nil || u.Fragment != "" {
+		return false
+	}
+	if u.Scheme == "" {
+		return strings.HasPrefix(text, "/")
+	}
+	return u.Scheme == "https" && checkOrigin("https://"+u.Host) == ""
+}
