@@ -59,6 +59,15 @@ func (s *simulated) begin(p *page) {
 	}
 }
 
+func duration(t testing.TB, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 func (st *stepper) say(text string) { st.said = append(st.said, text) }
 
 func (st *stepper) visibility() string {
@@ -96,6 +105,10 @@ func (s *simulated) do(name, verb string, args []string) {
 	case "show":
 		err = t.Show()
 		s.mute[name] = false
+		if s.pages[t.page] == nil {
+			s.begin(t.page)
+			s.pages[t.page].say("loaded")
+		}
 	case "close-tab":
 		t.Close()
 		s.mute[name] = true
@@ -106,6 +119,20 @@ func (s *simulated) do(name, verb string, args []string) {
 		t.Go(site + "/away")
 		s.pass(0)
 		s.mute[name] = true
+	case "pass":
+		s.pass(duration(s, args[0]))
+	case "hang":
+		t.Hang(duration(s, args[0]))
+	case "sleep":
+		err = s.browser.world.Sleep(s.browser, duration(s, args[0]))
+	case "discard":
+		err = t.Discard()
+		s.mute[name] = true
+	case "reload":
+		t.Reload()
+		s.pass(0)
+		s.begin(t.page)
+		s.mute[name] = false
 	case "back":
 		err = t.Back()
 		s.pass(0)
