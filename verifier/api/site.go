@@ -67,9 +67,12 @@ func (s *Site) For(handle func(http.ResponseWriter, *http.Request, settings.Envi
 	})
 }
 
+// SignedIn is the endpoint where a sign-in ends whose window was opened for nothing else (A15).
+const SignedIn = "signed-in"
+
 // ReturnTo is a path of the same origin to go back to, with query and fragment. Anything else is refused: an attacker who
 // could choose it would send people anywhere after they signed in. So are the verifier's own addresses, where going back to
-// could sign somebody out.
+// could sign somebody out, all but SignedIn, which does nothing.
 func (s *Site) ReturnTo(text string) (string, bool) {
 	if text == "" {
 		return "/", true
@@ -88,7 +91,10 @@ func (s *Site) ReturnTo(text string) (string, bool) {
 		return "", false
 	}
 	if strings.HasPrefix(path.Clean(u.Path)+"/", s.prefix) {
-		return "", false
+		// As it is written, so that no way of writing leads anywhere else. The fragment stays in the browser.
+		if own, _, _ := strings.Cut(text, "#"); own != s.prefix+SignedIn {
+			return "", false
+		}
 	}
 	return text, true
 }

@@ -28,15 +28,15 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 	api.SetCookie(w, env, name, "", -1) // once
 	switch err := l.engine.Use(r.Context(), env, a.mark(env), a.ends()); {
 	case errors.Is(err, engine.ErrUsed):
-		l.fail(w, env, a.ReturnTo, usedUp, err)
+		l.fail(w, r, env, a.ReturnTo, usedUp, err)
 		return
 	case err != nil:
-		l.unavailable(w, env, a.ReturnTo, err)
+		l.unavailable(w, r, env, a.ReturnTo, err)
 		return
 	}
 	tokens, err := l.redeem(r.Context(), env, a, query)
 	if err != nil {
-		l.fail(w, env, a.ReturnTo, of(err), err)
+		l.fail(w, r, env, a.ReturnTo, of(err), err)
 		return
 	}
 	_, cookie, err := l.engine.Begin(r.Context(), env, engine.SignIn{
@@ -48,13 +48,13 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 		return
 	case errors.Is(err, engine.ErrCredentials) && tokens.AuthTime == 0:
 		l.engine.RecordRefusal(env, noAuthTime.code, noAuthTimeFix)
-		l.fail(w, env, a.ReturnTo, noAuthTime, fmt.Errorf("%w: %s", err, noAuthTimeFix))
+		l.fail(w, r, env, a.ReturnTo, noAuthTime, fmt.Errorf("%w: %s", err, noAuthTimeFix))
 		return
 	case errors.Is(err, engine.ErrCredentials):
-		l.fail(w, env, a.ReturnTo, notAsked, err)
+		l.fail(w, r, env, a.ReturnTo, notAsked, err)
 		return
 	case err != nil:
-		l.unavailable(w, env, a.ReturnTo, err)
+		l.unavailable(w, r, env, a.ReturnTo, err)
 		return
 	}
 	api.SetSessionCookie(w, env, cookie)
@@ -67,11 +67,11 @@ func (l *Login) strayed(w http.ResponseWriter, r *http.Request, env settings.Env
 	living, err := l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env))
 	switch {
 	case err != nil:
-		l.unavailable(w, env, "/", err)
+		l.unavailable(w, r, env, "/", err)
 	case living:
-		l.fail(w, env, "/", stillIn, why)
+		l.fail(w, r, env, "/", stillIn, why)
 	default:
-		l.fail(w, env, "/", notBegun, why)
+		l.fail(w, r, env, "/", notBegun, why)
 	}
 }
 
@@ -93,7 +93,7 @@ func (l *Login) redeem(ctx context.Context, env settings.Environment, a attempt,
 func (l *Login) askCredentials(w http.ResponseWriter, r *http.Request, env settings.Environment, a attempt) {
 	location, err := l.start(r.Context(), w, env, a.again())
 	if err != nil {
-		l.fail(w, env, a.ReturnTo, of(err), err)
+		l.fail(w, r, env, a.ReturnTo, of(err), err)
 		return
 	}
 	seeOther(w, location)

@@ -27,6 +27,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
+	"github.com/curfew-project/curfew/verifier/texts"
 )
 
 var noon = time.Date(2024, 5, 6, 12, 0, 0, 0, time.UTC)
@@ -121,7 +122,9 @@ func (w *world) restart() {
 		providers[p.ID] = provider.New(provider.Config{Issuer: p.at.Issuer, ClientID: p.ID, ClientSecret: secretOf(p.ID), Scopes: []string{"profile"},
 			Offline: true, Consent: true, HandInAudience: w.options.handIn}, nil, w.clock, nil)
 	}
-	login.New(login.Config{Engine: w.Engine, Site: site, API: a, Ring: w.ring, Providers: providers,
+	catalog, err := texts.Load("")
+	w.must(err)
+	login.New(login.Config{Engine: w.Engine, Texts: catalog, Site: site, API: a, Ring: w.ring, Providers: providers,
 		Options: map[string]login.Options{"clinic": w.options.login}, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(w.log, nil))}).Register(mux)
 	if w.options.register != nil {
 		w.options.register(mux)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/curfew-project/curfew/verifier/api"
 	"github.com/curfew-project/curfew/verifier/engine"
@@ -15,6 +16,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/pages"
 	"github.com/curfew-project/curfew/verifier/provider"
 	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/texts"
 )
 
 // Config is what a Login needs. All fields but Options are required.
@@ -25,6 +27,7 @@ type Config struct {
 	Ring      *keyring.Ring
 	Providers map[string]*provider.Provider // by environment ID, for every environment
 	Options   map[string]Options            // by environment ID
+	Texts     *texts.Catalog
 	Random    io.Reader
 	Log       *slog.Logger
 }
@@ -59,13 +62,14 @@ type Login struct {
 	ring      *keyring.Ring
 	providers map[string]*provider.Provider
 	options   map[string]Options
+	texts     *texts.Catalog
 	random    io.Reader
 	log       *slog.Logger
 }
 
 // New makes the sign-in for environments that each have a provider.
 func New(c Config) *Login {
-	return &Login{c.Engine, c.Site, c.API, c.Ring, c.Providers, c.Options, c.Random, c.Log}
+	return &Login{c.Engine, c.Site, c.API, c.Ring, c.Providers, c.Options, c.Texts, c.Random, c.Log}
 }
 
 // Register adds the addresses to a mux.
@@ -79,6 +83,7 @@ func (l *Login) Register(mux *http.ServeMux) {
 		{http.MethodGet, "callback", l.callback},
 		{http.MethodPost, "hand-in", l.handIn},
 		{http.MethodGet, "resume", l.resumePage},
+		{http.MethodGet, api.SignedIn, l.signedInPage},
 		{http.MethodGet, "sign-out", l.signOutPage},
 		{http.MethodPost, "sign-out", l.signOut},
 		{http.MethodGet, "signed-out", l.signedOutPage},
@@ -87,6 +92,14 @@ func (l *Login) Register(mux *http.ServeMux) {
 		mux.Handle(at.method+" "+l.site.Prefix()+at.endpoint, l.site.For(at.handle))
 	}
 	mux.HandleFunc("GET "+l.site.Prefix()+"page.css", pages.Style)
+}
+
+// page is one of our pages, in the person's language and with the application's name, that says nothing yet.
+func (l *Login) page(r *http.Request, env settings.Environment) pages.Page {
+	return pages.Page{
+		Prefix: l.site.Prefix(), Language: l.texts.Match(strings.Join(r.Header.Values("Accept-Language"), ",")),
+		Brand: pages.Brand{Name: env.Page.Name, Logo: env.Page.Logo},
+	}
 }
 
 // address is the path of one of our endpoints.

@@ -8,13 +8,14 @@ import (
 	"github.com/curfew-project/curfew/verifier/api"
 	"github.com/curfew-project/curfew/verifier/pages"
 	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/texts"
 )
 
 // signInPage makes the browser make its key. A browser that has a living session resumes it instead, unless a new one is
 // asked for with again=1. Where people are asked whether to stay signed in, that comes first.
 func (l *Login) signInPage(w http.ResponseWriter, r *http.Request, env settings.Environment) {
 	query := r.URL.Query()
-	returnTo, ok := l.returnTo(w, env, query.Get("return_to"))
+	returnTo, ok := l.returnTo(w, r, env, query.Get("return_to"))
 	if !ok {
 		return
 	}
@@ -24,7 +25,7 @@ func (l *Login) signInPage(w http.ResponseWriter, r *http.Request, env settings.
 	if !again {
 		living, err := l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env))
 		if err != nil {
-			l.unavailable(w, env, returnTo, err)
+			l.unavailable(w, r, env, returnTo, err)
 			return
 		}
 		if living {
@@ -34,17 +35,14 @@ func (l *Login) signInPage(w http.ResponseWriter, r *http.Request, env settings.
 	}
 	ask := l.asksStay(env)
 	if ask && !(query.Get("continue") == "1" && here) {
-		pages.Write(w, http.StatusOK, pages.Page{
-			Prefix: l.site.Prefix(), Title: "Sign in",
-			Paragraphs: []string{"You will be asked who you are in a moment."},
-			AskStay:    &pages.AskStay{ReturnTo: returnTo, Again: again},
-		})
+		page := l.page(r, env).Saying(texts.SignInTitle, texts.SignInBody)
+		page.AskStay = &pages.AskStay{ReturnTo: returnTo, Again: again}
+		pages.Write(w, http.StatusOK, page)
 		return
 	}
-	pages.Write(w, http.StatusOK, pages.Page{
-		Prefix: l.site.Prefix(), Title: "Signing you in…", Paragraphs: []string{"You will be asked who you are in a moment."},
-		Agent: &pages.Agent{Mode: "sign-in", Nonce: l.engine.SignInNonce(env), ReturnTo: returnTo, Stay: ask && query.Get("stay") == "1"},
-	})
+	page := l.page(r, env).Saying(texts.SigningInTitle, texts.SignInBody)
+	page.Agent = &pages.Agent{Mode: pages.ModeSignIn, Nonce: l.engine.SignInNonce(env), ReturnTo: returnTo, Stay: ask && query.Get("stay") == "1"}
+	pages.Write(w, http.StatusOK, page)
 }
 
 // asksStay reports whether people are asked to stay signed in: where no policy check is ever made, it would mean nothing.
@@ -54,14 +52,30 @@ func (l *Login) asksStay(env settings.Environment) bool {
 }
 
 func (l *Login) resumePage(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	returnTo, ok := l.returnTo(w, env, r.URL.Query().Get("return_to"))
+	returnTo, ok := l.returnTo(w, r, env, r.URL.Query().Get("return_to"))
 	if !ok {
 		return
 	}
-	pages.Write(w, http.StatusOK, pages.Page{
-		Prefix: l.site.Prefix(), Title: "One moment…", Paragraphs: []string{"We are checking that your session is still open."},
-		Agent: &pages.Agent{Mode: "resume", ReturnTo: returnTo},
-	})
+	page := l.page(r, env).Saying(texts.CheckingTitle, texts.CheckingBody)
+	page.Agent = &pages.Agent{Mode: pages.ModeResume, ReturnTo: returnTo}
+	pages.Write(w, http.StatusOK, page)
+}
+
+// signedInPage ends a sign-in in a window that was opened for nothing else (A15). Everybody may see it, because it shows nothing; who
+// has no session is not told that they have.
+func (l *Login) signedInPage(w http.ResponseWriter, r *http.Request, env settings.Environment) {
+	living, err := l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env))
+	if err != nil {
+		l.unavailable(w, r, env, l.address(api.SignedIn), err)
+		return
+	}
+	page := l.page(r, env).Saying(texts.SignedInTitle, texts.SignedInBody)
+	if !living {
+		page = page.Saying(texts.NotSignedInTitle, texts.NotSignedInBody)
+		page.Buttons = []pages.Action{page.Action(l.signInAgain(l.address(api.SignedIn)), texts.ButtonSignIn)}
+	}
+	page.Agent = &pages.Agent{Mode: pages.ModeSignedIn}
+	pages.Write(w, http.StatusOK, page)
 }
 
 func (l *Login) resume(returnTo string) string {
@@ -72,15 +86,13 @@ func (l *Login) signInAgain(returnTo string) string {
 	return l.address("sign-in?again=1&return_to=") + url.QueryEscape(returnTo)
 }
 
-func (l *Login) returnTo(w http.ResponseWriter, env settings.Environment, text string) (string, bool) {
+func (l *Login) returnTo(w http.ResponseWriter, r *http.Request, env settings.Environment, text string) (string, bool) {
 	back, ok := l.site.ReturnTo(text)
 	if !ok {
 		l.engine.RecordRefusal(env, wire.BadReturnTo, "")
-		pages.Write(w, api.Status(wire.BadReturnTo), pages.Page{
-			Prefix: l.site.Prefix(), Title: "This link does not work here",
-			Paragraphs: []string{"The link that brought you here would lead away from this site after you sign in, so we stopped. Go to the page that you want and sign in from there."},
-			Buttons:    []pages.Action{{Link: "/", Text: "Go to the start page"}},
-		})
+		page := l.page(r, env).Saying(texts.BadLinkTitle, texts.BadLinkBody)
+		page.Buttons = []pages.Action{page.Action("/", texts.ButtonStart)}
+		pages.Write(w, api.Status(wire.BadReturnTo), page)
 	}
 	return back, ok
 }

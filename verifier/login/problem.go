@@ -10,42 +10,29 @@ import (
 	"github.com/curfew-project/curfew/verifier/pages"
 	"github.com/curfew-project/curfew/verifier/provider"
 	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/texts"
 )
 
 // problem is what a person is told when a sign-in fails: what happened and what they can do.
 type problem struct {
 	code  wire.Code
-	title string
-	says  []string
-	try   string // what the button says that signs in again
+	title texts.Key
+	says  []texts.Key
+	try   texts.Key // what the button says that signs in again; empty: there is one that goes on
 }
 
-const notSignedIn = "You are not signed in"
-
 var (
-	notBegun = problem{wire.SignInFailed, notSignedIn, []string{"This sign-in was not begun in this browser, was completed already, or took longer than ten minutes."}, "Sign in again"}
-	usedUp   = problem{wire.SignInFailed, "This sign-in was completed already", []string{"A sign-in works once. If you went back to get here, just go on."}, ""}
-	stillIn  = problem{wire.SignInFailed, "Just go on", []string{"This page belongs to a sign-in that is over, or was not begun in this browser. You are still signed in."}, ""}
-	refused  = problem{wire.SignInFailed, notSignedIn, []string{
-		"The sign-in was cancelled, or your organisation’s sign-in service did not let you in here.",
-		"If you did not cancel it, ask the people who run this service whether your account may use it."}, "Try again"}
-	moreNeeded = problem{wire.SignInFailed, notSignedIn, []string{
-		"Your organisation’s sign-in service needs something more from you, such as your consent, and could not ask for it.",
-		"Try again. If that does not help, ask the people who run this service."}, "Try again"}
-	unsure = problem{wire.SignInFailed, notSignedIn, []string{
-		"The answer of your organisation’s sign-in service did not fit this sign-in, so we stopped. That can happen when a page is old or opened twice.",
-		"Try again. If it happens every time, ask the people who run this service."}, "Sign in again"}
-	unreachable = problem{wire.ProviderFailed, "Your organisation’s sign-in service cannot be reached", []string{
-		"You are not signed in. Nothing is wrong with your account; please try again in a few minutes."}, "Try again"}
-	misconfigured = problem{wire.ProviderFailed, "Signing in does not work at the moment", []string{
-		"Your organisation’s sign-in service and this service do not fit together. Trying again will not help: ask the people who run this service to look at it."}, "Try again"}
-	notAsked = problem{wire.SignInFailed, notSignedIn, []string{
-		"Your last session here has ended, so you have to enter your password or other credentials again, and your organisation’s sign-in service did not ask for them.",
-		"Try again. If it happens every time, ask the people who run this service."}, "Try again"}
-	noAuthTime = problem{wire.SignInFailed, notSignedIn, []string{
-		"Your last session here has ended, so you have to enter your password or other credentials again. Your organisation’s sign-in service did not say whether you did.",
-		"You cannot mend this: ask the people who run this service to have the sign-in service say when people signed in."}, "Try again"}
-	cannot = problem{wire.Unavailable, "We cannot sign you in or out right now", []string{"The service has a problem. Please try again in a few minutes."}, "Sign in again"}
+	notBegun      = problem{wire.SignInFailed, texts.NotSignedInTitle, []texts.Key{texts.NotBegun}, texts.ButtonSignInAgain}
+	usedUp        = problem{wire.SignInFailed, texts.UsedUpTitle, []texts.Key{texts.UsedUpBody}, ""}
+	stillIn       = problem{wire.SignInFailed, texts.StillInTitle, []texts.Key{texts.StillInBody}, ""}
+	refused       = problem{wire.SignInFailed, texts.NotSignedInTitle, []texts.Key{texts.RefusedBody, texts.RefusedNext}, texts.ButtonTryAgain}
+	moreNeeded    = problem{wire.SignInFailed, texts.NotSignedInTitle, []texts.Key{texts.MoreNeededBody, texts.MoreNeededNext}, texts.ButtonTryAgain}
+	unsure        = problem{wire.SignInFailed, texts.NotSignedInTitle, []texts.Key{texts.UnsureBody, texts.EveryTime}, texts.ButtonSignInAgain}
+	unreachable   = problem{wire.ProviderFailed, texts.UnreachableTitle, []texts.Key{texts.UnreachableBody}, texts.ButtonTryAgain}
+	misconfigured = problem{wire.ProviderFailed, texts.MisconfiguredTitle, []texts.Key{texts.MisconfiguredBody}, texts.ButtonTryAgain}
+	notAsked      = problem{wire.SignInFailed, texts.NotSignedInTitle, []texts.Key{texts.NotAskedBody, texts.EveryTime}, texts.ButtonTryAgain}
+	noAuthTime    = problem{wire.SignInFailed, texts.NotSignedInTitle, []texts.Key{texts.NoAuthTimeBody, texts.NoAuthTimeNext}, texts.ButtonTryAgain}
+	cannot        = problem{wire.Unavailable, texts.CannotTitle, []texts.Key{texts.CannotBody}, texts.ButtonSignInAgain}
 )
 
 // noAuthTimeFix is what the operator has to do about noAuthTime.
@@ -76,28 +63,27 @@ func of(err error) problem {
 }
 
 // fail tells the person that a sign-in failed, and the operator why.
-func (l *Login) fail(w http.ResponseWriter, env settings.Environment, returnTo string, p problem, err error) {
+func (l *Login) fail(w http.ResponseWriter, r *http.Request, env settings.Environment, returnTo string, p problem, err error) {
 	l.logFault("sign_in_failed", env, err)
 	if !errors.Is(err, engine.ErrCredentials) && !errors.Is(err, engine.ErrUsed) { // the engine has recorded those
 		l.engine.RecordRefusal(env, p.code, err.Error())
 	}
-	l.show(w, returnTo, p)
+	l.show(w, r, env, returnTo, p)
 }
 
-func (l *Login) show(w http.ResponseWriter, returnTo string, p problem) {
-	button := pages.Action{Link: l.signInAgain(returnTo), Text: p.try}
-	if p.try == "" {
-		button = pages.Action{Link: l.resume(returnTo), Text: "Go on"}
+func (l *Login) show(w http.ResponseWriter, r *http.Request, env settings.Environment, returnTo string, p problem) {
+	page := l.page(r, env).Saying(p.title, p.says...)
+	page.Buttons = []pages.Action{page.Action(l.resume(returnTo), texts.ButtonGoOn)}
+	if p.try != "" {
+		page.Buttons = []pages.Action{page.Action(l.signInAgain(returnTo), p.try)}
 	}
-	pages.Write(w, api.Status(p.code), pages.Page{
-		Prefix: l.site.Prefix(), Title: p.title, Paragraphs: p.says, Buttons: []pages.Action{button},
-	})
+	pages.Write(w, api.Status(p.code), page)
 }
 
 // unavailable tells the person that the store cannot answer.
-func (l *Login) unavailable(w http.ResponseWriter, env settings.Environment, returnTo string, err error) {
+func (l *Login) unavailable(w http.ResponseWriter, r *http.Request, env settings.Environment, returnTo string, err error) {
 	l.log.Error("store_unavailable", "environment", env.ID, "error", err)
-	l.show(w, returnTo, cannot)
+	l.show(w, r, env, returnTo, cannot)
 }
 
 // logFault tells the operator of what failed, loudly where they have to do something.

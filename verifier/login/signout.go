@@ -17,6 +17,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/pages"
 	"github.com/curfew-project/curfew/verifier/provider"
 	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/texts"
 )
 
 // What a sign-out ends, as the parameter scope says it; without it the environment's settings say (B4).
@@ -31,7 +32,7 @@ const (
 func (l *Login) signOutPage(w http.ResponseWriter, r *http.Request, env settings.Environment) {
 	living, err := l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env))
 	if err != nil {
-		l.unavailable(w, env, "/", err)
+		l.unavailable(w, r, env, "/", err)
 		return
 	}
 	if !living {
@@ -40,34 +41,33 @@ func (l *Login) signOutPage(w http.ResponseWriter, r *http.Request, env settings
 	}
 	// A link on another site cannot sign anybody out; the person can.
 	if !api.FromHere(r) {
-		l.askScope(w, env, "A link from another site led here. You are still signed in.")
+		l.askScope(w, r, env, texts.AskSignOutLinked)
 		return
 	}
 	switch r.URL.Query().Get(fieldScope) {
 	case "", everywhere, browser:
 		// The agent posts the sign-out without knowing what it ends. The request's Referer says it: exactly for this page, and for no
 		// sign-out that another tab begins meanwhile, as a cookie would.
-		pages.Write(w, http.StatusOK, pages.Page{
-			Prefix: l.site.Prefix(), Title: "Signing you out…", Agent: &pages.Agent{Mode: "sign-out", Referrer: true},
-		})
+		page := l.page(r, env).Saying(texts.SigningOutTitle)
+		page.Agent = &pages.Agent{Mode: pages.ModeSignOut, Referrer: true}
+		pages.Write(w, http.StatusOK, page)
 	default:
-		l.askScope(w, env, "You are signed in.")
+		l.askScope(w, r, env, texts.AskSignOutBody)
 	}
 }
 
 // askScope asks what the sign-out is to end; the environment's own choice comes first.
-func (l *Login) askScope(w http.ResponseWriter, env settings.Environment, why string) {
-	buttons := []pages.Action{
-		{Link: l.address("sign-out?scope=" + everywhere), Text: "Sign out in all your browsers"},
-		{Link: l.address("sign-out?scope=" + browser), Text: "Sign out in this browser only"},
+func (l *Login) askScope(w http.ResponseWriter, r *http.Request, env settings.Environment, why texts.Key) {
+	page := l.page(r, env).Saying(texts.AskSignOutTitle, why)
+	page.Buttons = []pages.Action{
+		page.Action(l.address("sign-out?scope="+everywhere), texts.ButtonSignOutEverywhere),
+		page.Action(l.address("sign-out?scope="+browser), texts.ButtonSignOutHere),
 	}
 	if env.SignOut.HereOnly {
-		buttons[0], buttons[1] = buttons[1], buttons[0]
+		page.Buttons[0], page.Buttons[1] = page.Buttons[1], page.Buttons[0]
 	}
-	pages.Write(w, http.StatusOK, pages.Page{
-		Prefix: l.site.Prefix(), Title: "Do you want to sign out?", Paragraphs: []string{why},
-		Buttons: buttons, Other: pages.Action{Link: "/", Text: "Stay signed in"},
-	})
+	page.Other = page.Action("/", texts.ButtonStay)
+	pages.Write(w, http.StatusOK, page)
 }
 
 // hereOnly is what a POST says that it ends: in its form, or by the page that it comes from. ok is false for a scope that there
@@ -188,24 +188,23 @@ func (l *Login) signedOutPage(w http.ResponseWriter, r *http.Request, env settin
 	living, err := l.engine.Living(r.Context(), env, api.ReadSessionCookie(r, env))
 	switch {
 	case err != nil:
-		l.unavailable(w, env, "/", err)
+		l.unavailable(w, r, env, "/", err)
 		return
 	case living: // another tab signed in meanwhile, or somebody else's link led here
-		pages.Write(w, http.StatusOK, pages.Page{
-			Prefix: l.site.Prefix(), Title: "You are signed in", Paragraphs: []string{"This browser has a session. Go on with it, or sign out."},
-			Buttons: []pages.Action{{Link: "/", Text: "Go on"}}, Other: pages.Action{Link: l.address("sign-out"), Text: "Sign out"},
-		})
+		page := l.page(r, env).Saying(texts.HasSessionTitle, texts.HasSessionBody)
+		page.Buttons = []pages.Action{page.Action("/", texts.ButtonGoOn)}
+		page.Other = page.Action(l.address("sign-out"), texts.ButtonSignOut)
+		pages.Write(w, http.StatusOK, page)
 		return
 	}
-	pages.Write(w, http.StatusOK, pages.Page{
-		Prefix: l.site.Prefix(), Title: "You have been signed out", Paragraphs: l.farewell(r, env),
-		Buttons: []pages.Action{{Link: l.address("sign-in?again=1"), Text: "Sign in"}},
-	})
+	page := l.page(r, env).Saying(texts.SignedOutTitle, l.farewell(r, env)...)
+	page.Buttons = []pages.Action{page.Action(l.address("sign-in?again=1"), texts.ButtonSignIn)}
+	pages.Write(w, http.StatusOK, page)
 }
 
 // farewell says what is known of the sign-out that led to the page, and nothing else.
-func (l *Login) farewell(r *http.Request, env settings.Environment) []string {
-	var says []string
+func (l *Login) farewell(r *http.Request, env settings.Environment) []texts.Key {
+	var says []texts.Key
 	query := r.URL.Query()
 	out, ok := l.departed(r, env)
 	told := ok && out.State != "" && subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(out.State)) == 1
@@ -214,17 +213,17 @@ func (l *Login) farewell(r *http.Request, env settings.Environment) []string {
 	ok = told || ok && out.State == "" && notTold
 	switch {
 	case ok && out.Here:
-		says = append(says, "You are signed out in this browser. Your sessions in other browsers go on.")
+		says = append(says, texts.SignedOutHere)
 	case ok:
-		says = append(says, "You are signed out in all your browsers.")
+		says = append(says, texts.SignedOutEverywhere)
 	}
 	switch {
 	case told:
-		says = append(says, "Your organisation’s sign-in service has signed you out too, unless you told it not to. You can close this window now.")
+		says = append(says, texts.SignedOutTold)
 	case notTold:
-		says = append(says, "Your organisation’s sign-in service may still know you: close the browser if others use this computer.")
+		says = append(says, texts.SignedOutNotTold)
 	default:
-		says = append(says, "You can close this window now.")
+		says = append(says, texts.SignedOutClose)
 	}
 	return says
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
+	"github.com/curfew-project/curfew/verifier/texts"
 	"github.com/curfew-project/curfew/wasm/dist"
 )
 
@@ -68,6 +69,10 @@ const ballastSize = 32 << 20
 
 // New opens the store and the keys and makes the handlers. Close it. Its background work is done by Run.
 func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
+	catalog, err := texts.Load(c.Texts)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
@@ -121,9 +126,10 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 	mux := http.NewServeMux()
 	s.api.Register(mux)
 	login.New(login.Config{
-		Engine: s.engine, Site: s.site, API: s.api, Ring: ring, Providers: s.providers, Options: options, Random: o.Random, Log: o.Log,
+		Engine: s.engine, Site: s.site, API: s.api, Ring: ring, Providers: s.providers, Options: options, Texts: catalog,
+		Random: o.Random, Log: o.Log,
 	}).Register(mux)
-	registerAgent(mux, c.Prefix, o.Agent)
+	registerAgent(mux, s.site, catalog, o.Agent)
 	s.public = mux
 	return s, nil
 }
