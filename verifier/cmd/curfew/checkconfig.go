@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/config"
+	"github.com/curfew-project/curfew/verifier/texts"
 )
 
 func checkConfigCommand() *cobra.Command {
@@ -30,6 +32,11 @@ read with its line and column. Exit status 1 means that serve would refuse it.`,
 				}
 				describe(cmd.OutOrStdout(), env)
 			}
+			catalog, err := texts.Load(c.Texts)
+			if err != nil {
+				return err
+			}
+			describeTexts(cmd.OutOrStdout(), catalog)
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is correct\n", path)
 			return nil
 		},
@@ -65,4 +72,16 @@ func describe(to io.Writer, e config.Environment) {
 	if e.HandIn != nil {
 		fmt.Fprintf(to, "  sessions can be handed in with ID tokens of client %s; they end after %s at most\n", e.HandIn.ClientID, most)
 	}
+	if len(env.Page.Frames) > 0 {
+		fmt.Fprintf(to, "  frames of %s may take part\n", strings.Join(env.Page.Frames, ", "))
+	}
+}
+
+// describeTexts says in which languages people are spoken to.
+func describeTexts(to io.Writer, catalog *texts.Catalog) {
+	var tags []string
+	for _, l := range catalog.Languages() {
+		tags = append(tags, l.Tag())
+	}
+	fmt.Fprintf(to, "languages: %s\n", strings.Join(tags, ", "))
 }
