@@ -25,14 +25,15 @@ var allowed = []struct {
 	{".", nil},
 	{"shared/...", []string{"shared/..."}},
 
-	{"agent/agenttest", []string{"shared/...", "agent", "agent/activity", "agent/tabs", "agent/warning"}},
+	{"agent/agenttest", []string{"shared/...", "agent", "agent/activity", "agent/cancel", "agent/tabs", "agent/warning"}},
 	{"agent/browser/...", []string{"shared/...", "agent/..."}},
 	{"agent/activity", []string{"shared/..."}},
+	{"agent/cancel", nil},
 	{"agent/tabs", []string{"shared/...", "agent/activity"}},
 	{"agent/warning", []string{"shared/..."}},
-	{"agent", []string{"shared/...", "agent/activity", "agent/tabs", "agent/warning"}},
+	{"agent", []string{"shared/...", "agent/activity", "agent/cancel", "agent/tabs", "agent/warning"}},
 
-	{"wasm", []string{"shared/...", "agent", "agent/activity", "agent/tabs", "agent/warning", "agent/browser/..."}},
+	{"wasm", []string{"shared/...", "agent", "agent/activity", "agent/cancel", "agent/tabs", "agent/warning", "agent/browser/..."}},
 	{"wasm/host/...", []string{"wasm/host/..."}},
 	{"wasm/simbrowser/...", []string{"shared/...", "wasm/host"}},
 	{"wasm/sim/...", []string{"shared/...", "agent/...", "verifier/...", "wasm/host", "wasm/simbrowser"}},

@@ -147,7 +147,9 @@ func (m *Machine) Gap(at Moment) Orders {
 func (m *Machine) startGap(at Moment) {
 	m.gap, m.sentGap, m.gapAt = true, false, at.Now
 	m.place.Answered() // an answer from before the gap would not do
-	m.dueNow(at)
+	if m.place.Leads() || !at.Hidden {
+		m.dueNow(at) // else the leader's next answer will do, or its own when somebody comes to it: there may be hundreds of such tabs
+	}
 }
 
 // How late in milliseconds the machine is woken without any gap, while the page is seen and while it is hidden; and how far the
@@ -168,6 +170,9 @@ func (m *Machine) look(at Moment) {
 		if at.Now.Since(m.looked)-m.promised > late || at.Now.Apart(m.looked) > maxApart {
 			m.startGap(at)
 		}
+	}
+	if m.gap && m.unseen && !at.Hidden {
+		m.dueNow(at)
 	}
 	m.looked, m.unseen, m.unsaved = at.Now, at.Hidden, at.Unsaved
 	if m.place.Shared() && m.place.Leads() && m.over == nil && m.said != at.Hidden {

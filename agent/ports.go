@@ -1,10 +1,10 @@
 package agent
 
 import (
-	"context"
 	"errors"
 
 	"github.com/curfew-project/curfew/agent/activity"
+	"github.com/curfew-project/curfew/agent/cancel"
 	"github.com/curfew-project/curfew/agent/tabs"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/proof"
@@ -55,6 +55,8 @@ type Tabs interface {
 	Post(tabs.Message)
 	// Want says what this tab wants of the lock from now on. It is called often and with the same.
 	Want(tabs.Want)
+	// Shared reports whether there is a lock. Without one every tab talks to the verifier itself.
+	Shared() bool
 }
 
 // Screen shows the dialog and the cover. Every call replaces what the last one of the same kind showed.
@@ -72,11 +74,11 @@ var ErrNoKey = errors.New("no such key in this browser")
 type Keys interface {
 	// Make makes a key and keeps it for later pages, beside the last few: a sign-in that was only begun must not cost the
 	// living session its key.
-	Make(ctx context.Context) (proof.Key, error)
+	Make(ctx *cancel.Context) (proof.Key, error)
 	// Find finds the kept key with a thumbprint (RFC 7638, base64url), or fails with ErrNoKey.
-	Find(ctx context.Context, thumbprint string) (proof.Key, error)
+	Find(ctx *cancel.Context, thumbprint string) (proof.Key, error)
 	// Sign signs with the key last made or found: ES256, 64 bytes (RFC 7518 section 3.4).
-	Sign(ctx context.Context, signingInput string) ([]byte, error)
+	Sign(ctx *cancel.Context, signingInput string) ([]byte, error)
 	// ID is a fresh unguessable jti (RFC 9449 section 4.2).
 	ID() string
 }
@@ -86,9 +88,9 @@ type Keys interface {
 type Verifier interface {
 	// URL is the absolute address of an endpoint, without query and fragment, as it stands in htu.
 	URL(endpoint string) string
-	Heartbeat(ctx context.Context, token string) (wire.Reply, error)
-	SignOut(ctx context.Context, token string) (wire.Redirect, error)
-	SignIn(ctx context.Context, token string, with wire.SignIn) (wire.Redirect, error)
+	Heartbeat(ctx *cancel.Context, token string) (wire.Reply, error)
+	SignOut(ctx *cancel.Context, token string) (wire.Redirect, error)
+	SignIn(ctx *cancel.Context, token string, with wire.SignIn) (wire.Redirect, error)
 }
 
 // Refused is the verifier's typed refusal as an error.
@@ -114,7 +116,8 @@ type Ports struct {
 	Gaps     <-chan struct{}       // the page comes back from where it did not run; the verifier must be asked (A13)
 	Seen     <-chan struct{}       // somebody came to the page
 	Choices  <-chan warning.Choice // what the person picked
-	Tabs     Tabs                  // nil: there are no other tabs, or the browser does not let them know of each other
+	Doubts   <-chan struct{}       // the verifier hints that the session may have ended
+	Tabs     Tabs                  // nil: none
 	Led      <-chan bool           // this tab was given the lock, or lost it
 	Heard    <-chan tabs.Message   // what other tabs say
 }

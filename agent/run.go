@@ -1,10 +1,10 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"time"
 
+	"github.com/curfew-project/curfew/agent/cancel"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/proof"
 	"github.com/curfew-project/curfew/shared/wire"
@@ -34,12 +34,12 @@ func staying(*Machine) string { return "" }
 
 // Guard watches over the page until ctx ends. A browser without the session's key is covered. It returns the error of ctx or
 // of the keys; the caller must then cover the page (D5).
-func Guard(ctx context.Context, ports Ports) error {
-	return run(ctx, ports, errand{shared: ports.Tabs != nil, first: (*Machine).Wake, back: ports.Page.Here, arrived: staying})
+func Guard(ctx *cancel.Context, ports Ports) error {
+	return run(ctx, ports, errand{shared: ports.Tabs != nil && ports.Tabs.Shared(), first: (*Machine).Wake, back: ports.Page.Here, arrived: staying})
 }
 
 // SignOut signs out, covering the page meanwhile, and goes where the verifier says (B4). It returns as Guard does.
-func SignOut(ctx context.Context, ports Ports) error {
+func SignOut(ctx *cancel.Context, ports Ports) error {
 	return run(ctx, ports, errand{
 		first:   func(m *Machine, at Moment) Orders { return m.Choose(at, warning.SignOut) },
 		back:    func() string { return "/" },
@@ -49,7 +49,7 @@ func SignOut(ctx context.Context, ports Ports) error {
 
 // Resume proves the key, so that the browser gets a fresh cookie, and goes back to returnTo (D4). A session that cannot be
 // proved or has ended leads to the sign-in. It returns as Guard does.
-func Resume(ctx context.Context, ports Ports, returnTo string) error {
+func Resume(ctx *cancel.Context, ports Ports, returnTo string) error {
 	return run(ctx, ports, errand{
 		first: (*Machine).Wake,
 		back:  func() string { return returnTo },
@@ -67,7 +67,7 @@ func Resume(ctx context.Context, ports Ports, returnTo string) error {
 
 // run gives the machine its inputs and carries out its orders. It goes on after it told the page to leave, because the page
 // may stay all the same.
-func run(ctx context.Context, ports Ports, task errand) error {
+func run(ctx *cancel.Context, ports Ports, task errand) error {
 	var machine Machine
 	if task.shared {
 		machine.Join()
@@ -77,7 +77,13 @@ func run(ctx context.Context, ports Ports, task errand) error {
 	blocked := make(chan struct{}, 1)
 	recall := make(chan struct{}, 1)
 	recalled := false
-	timer := time.NewTimer(0)
+	woken := make(chan struct{}, 1)
+	timer := time.AfterFunc(0, func() {
+		select {
+		case woken <- struct{}{}:
+		default:
+		}
+	})
 	defer timer.Stop()
 
 	look := func() Moment {
@@ -114,7 +120,7 @@ func run(ctx context.Context, ports Ports, task errand) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-timer.C:
+		case <-woken:
 			orders = machine.Wake(look())
 		case <-ports.Wakes:
 			orders = machine.Wake(look())
@@ -122,6 +128,8 @@ func run(ctx context.Context, ports Ports, task errand) error {
 			orders = machine.Seen(look())
 		case <-ports.Gaps:
 			orders = machine.Gap(look())
+		case <-ports.Doubts:
+			orders = machine.Doubted(look())
 		case leads := <-ports.Led:
 			orders = machine.Led(look(), leads)
 		case message := <-ports.Heard:
@@ -172,11 +180,12 @@ func carryOut(ports Ports, orders Orders) {
 }
 
 // wait waits until a page has saved its work, for as long as it may take.
-func wait(ctx context.Context, done <-chan struct{}, saved chan<- struct{}) {
+func wait(ctx *cancel.Context, done <-chan struct{}, saved chan<- struct{}) {
 	if done != nil {
+		ctx, end := cancel.Within(ctx, length(saving))
+		defer end()
 		select {
 		case <-done:
-		case <-time.After(length(saving)):
 		case <-ctx.Done():
 		}
 	}
@@ -202,9 +211,9 @@ func (m *Machine) take(at Moment, a answer) Orders {
 
 // send carries out one request. A request without a nonce carries no proof: the verifier refuses it with the nonce, the
 // session and its sequence number (RFC 9449 section 9).
-func send(ctx context.Context, ports Ports, request Request) answer {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
+func send(ctx *cancel.Context, ports Ports, request Request) answer {
+	ctx, end := cancel.Within(ctx, requestTimeout)
+	defer end()
 	endpoint := EndpointHeartbeat
 	if request.SignOut {
 		endpoint = EndpointSignOut
@@ -213,7 +222,7 @@ func send(ctx context.Context, ports Ports, request Request) answer {
 	if request.Nonce != "" {
 		key, err := ports.Keys.Find(ctx, request.Key)
 		switch {
-		case err != nil && (ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)):
+		case err != nil && (ctx.Err() != nil || errors.Is(err, cancel.ErrTimeout)):
 			return answer{err: err} // it took too long, as when the page was frozen meanwhile: nothing is wrong with the keys
 		case err != nil:
 			return answer{keys: err}
@@ -231,17 +240,16 @@ func send(ctx context.Context, ports Ports, request Request) answer {
 }
 
 func answered(good answer, err error) answer {
-	var refused *Refused
-	switch {
-	case errors.As(err, &refused):
+	if refused, ok := errors.AsType[*Refused](err); ok {
 		return answer{refused: refused}
-	case err != nil:
+	}
+	if err != nil {
 		return answer{err: err}
 	}
 	return good
 }
 
-func makeProof(ctx context.Context, ports Ports, key proof.Key, endpoint, nonce string, beat *proof.Heartbeat) (string, error) {
+func makeProof(ctx *cancel.Context, ports Ports, key proof.Key, endpoint, nonce string, beat *proof.Heartbeat) (string, error) {
 	input, err := proof.SigningInput(key, proof.Claims{
 		JTI: ports.Keys.ID(), HTM: "POST", HTU: ports.Verifier.URL(endpoint),
 		IAT: ports.Clock.Now().Wall / 1000, Nonce: nonce, Heartbeat: beat,

@@ -19,6 +19,16 @@ func (m *Machine) Led(at Moment, leads bool) Orders {
 	return m.orders(at)
 }
 
+// Doubted says that the verifier has hinted that the session may have ended: no page of this browser is shown before it has
+// answered.
+func (m *Machine) Doubted(at Moment) Orders {
+	if m.over == nil {
+		m.startGap(at)
+		m.tellTabs(tabs.Message{Kind: tabs.Doubt})
+	}
+	return m.orders(at)
+}
+
 // Heard takes what another tab says.
 func (m *Machine) Heard(at Moment, message tabs.Message) Orders {
 	age := message.Age(at.Now.Wall)
@@ -29,6 +39,10 @@ func (m *Machine) Heard(at Moment, message tabs.Message) Orders {
 		}
 	case tabs.Renewed:
 		m.renewed(at)
+	case tabs.Doubt:
+		if m.over == nil {
+			m.startGap(at)
+		}
 	case tabs.Dismissed:
 		if m.known && message.Ends == m.state.SessionEnds() {
 			m.dismiss(message.Ends, message.Late)

@@ -5,15 +5,17 @@
 package main
 
 import (
-	"context"
 	"errors"
 
 	"github.com/curfew-project/curfew/agent"
 	"github.com/curfew-project/curfew/agent/browser/dialog"
 	"github.com/curfew-project/curfew/agent/browser/jsfetch"
 	"github.com/curfew-project/curfew/agent/browser/page"
+	"github.com/curfew-project/curfew/agent/browser/siblings"
 	"github.com/curfew-project/curfew/agent/browser/storage"
 	"github.com/curfew-project/curfew/agent/browser/webcrypto"
+	"github.com/curfew-project/curfew/agent/cancel"
+	"github.com/curfew-project/curfew/agent/tabs"
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
@@ -22,13 +24,13 @@ func main() {
 	if err != nil {
 		panic(err) // without the port the loader can only be told by ending, which it watches for
 	}
-	if err := start(context.Background(), port); err != nil {
+	if err := start(nil, port); err != nil {
 		port.Fail(code(err), err)
 	}
 	select {} // the loader takes the end of the program for a crash
 }
 
-func start(ctx context.Context, port *page.Port) error {
+func start(ctx *cancel.Context, port *page.Port) error {
 	keys, err := webcrypto.New(port.Prefix)
 	if err != nil {
 		return err
@@ -41,9 +43,21 @@ func start(ctx context.Context, port *page.Port) error {
 	if err != nil {
 		return err
 	}
-	ports := agent.Ports{Clock: port, Page: port, Screen: screen, Keys: keys, Verifier: verifier, Wakes: port.Wakes, Gaps: port.Gaps, Choices: screen.Choices}
+	others, err := siblings.New(port)
+	if err != nil {
+		return err
+	}
+	port.OnChoose(screen.Choose)
+	ports := agent.Ports{
+		Clock: port, Page: port, Screen: screen, Keys: keys, Verifier: verifier, Tabs: others,
+		Wakes: port.Wakes, Seen: port.Seen, Gaps: port.Gaps, Doubts: others.Doubts, Led: others.Led, Heard: others.Heard, Choices: screen.Choices,
+	}
 
 	switch port.Mode {
+	case page.SignedIn:
+		others.Post(tabs.Message{Kind: tabs.Renewed, Wall: port.Now().Wall})
+		port.Close()
+		return nil
 	case page.SignIn:
 		return agent.SignIn(ctx, ports, port.Nonce, wire.SignIn{ReturnTo: port.ReturnTo, Stay: port.Stay})
 	case page.SignOut:

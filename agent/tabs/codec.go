@@ -88,7 +88,7 @@ func (w *words) message(m *Message) {
 		w.text(&reason)
 		m.Reason = wire.Reason(reason)
 		w.bad = w.bad || !m.Reason.Valid()
-	case Renewed:
+	case Renewed, Doubt:
 	case State:
 		w.state(m)
 	default:

@@ -29,6 +29,8 @@ const (
 	// Over says that a session has ended; Renewed, that somebody signed in, which makes the others ask.
 	Over    Kind = "over"
 	Renewed Kind = "renewed"
+	// Doubt says that the verifier has hinted at an end: every page is covered until it is clear.
+	Doubt Kind = "doubt"
 )
 
 // Message is what one tab tells all others. Which fields count depends on the kind; the others are zero.

@@ -12,10 +12,9 @@ const kinds = ["pointerdown", "keydown", "wheel", "touchstart", "touchmove"];
 
 let x = null;
 let y = null;
-const never = { wall: Infinity, mono: Infinity };
-let due = never; // the agent should have looked at the page by then
-let end = never; // the session ends then
-let late = () => {};
+let due = { wall: Infinity, mono: Infinity }; // the agent has looked at the page by then, or there was a gap
+let apart = 0; // what the two clocks differed by when it last did
+let gap = () => {};
 
 // As they were when this script ran: what a page puts in their place later must neither get hold of the listeners nor
 // answer for an event. The getter throws for whatever is no event.
@@ -44,27 +43,31 @@ function count(event) {
   const mono = performance.now();
   activity.wall = wall;
   activity.mono = mono;
-  if (wall > due.wall || mono > due.mono) late(passed(end, wall, mono));
+  if (late(wall, mono)) gap();
 }
 
-// expect sets when the agent means to wake and when the session ends, in milliseconds from now; 0: unknown. After a gap, in
-// which no timer ran, the first event comes later than that by one of the clocks: the wall clock goes on while the machine
-// sleeps, and the monotonic one cannot be set back (A13).
+// How late in milliseconds the agent wakes without any gap, while the page is seen and while it is hidden, and how far the clocks
+// may move apart. The agent has the same numbers (agent/machine.go).
+const lateSeen = 10_000;
+const lateHidden = 75_000;
+const maxApart = 5_000;
+
+// expect sets when the agent means to wake and when the session ends, in milliseconds from now; 0: unknown.
 export function expect(wakeMillis, endMillis) {
-  due = after(endMillis > 0 ? Math.min(wakeMillis + slack, endMillis) : wakeMillis + slack);
-  end = endMillis > 0 ? after(endMillis) : never;
+  const wall = Date.now();
+  const mono = performance.now();
+  const slack = document.visibilityState === "visible" ? lateSeen : lateHidden;
+  const limit = Math.min(wakeMillis + slack, endMillis || Infinity);
+  due = { wall: wall + limit, mono: mono + limit };
+  apart = wall - mono;
 }
 
-const slack = 1500; // timers are late by up to this without any gap: hidden pages' timers run once a second
-
-function after(millis) {
-  return { wall: Date.now() + millis, mono: performance.now() + millis };
+// late says whether there was a gap (A13): the agent should have woken long ago, the session may have ended, or the clocks have moved
+// apart, because the machine slept or somebody set one of them. The wall clock goes on while the machine sleeps, and the
+// monotonic one cannot be set back.
+export function late(wall = Date.now(), mono = performance.now()) {
+  return wall > due.wall || mono > due.mono || Math.abs(wall - mono - apart) > maxApart && due.mono < Infinity;
 }
 
-const passed = (limit, wall, mono) => wall > limit.wall || mono > limit.mono;
-
-// onLate sets what happens when activity comes later than expected. It is told whether the session's end has passed.
-export function onLate(then) { late = then; }
-
-// ended says whether the session's end has passed by one of the clocks.
-export const ended = () => passed(end, Date.now(), performance.now());
+// onGap sets what happens when activity comes after a gap.
+export function onGap(then) { gap = then; }

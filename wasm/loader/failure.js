@@ -1,6 +1,8 @@
 // Failures: what the person reads, and what the console says to whoever has to fix it. Nothing technical is shown to a person.
 import { cover } from "./cover.js";
+import { speak } from "./stage.js";
 import { setState } from "./state.js";
+import { texts } from "./texts.js";
 
 const general = "Part of this page, which keeps your session safe, could not start. Try again. If that does not help, ask the people who run this service.";
 

@@ -6,11 +6,12 @@
 // when the topmost parent has loaded. Then, still alone, it guards itself.
 import { watch } from "./activity.js";
 
+const taken = new Set(); // the windows that this one watches
 const ask = "curfew:frame";
 const here = "curfew:here";
 
 // adopted calls taken with the parent's curfew object when a window above watches this one, and else alone.
-export function adopted(taken, alone) {
+export function adopted(withParent, alone) {
   const above = ancestors();
   let settled = false;
   const settle = (then, ...args) => {
@@ -24,7 +25,7 @@ export function adopted(taken, alone) {
       const event = new CustomEvent(ask, { detail: window, cancelable: true });
       return !view.document.dispatchEvent(event);
     });
-    if (parent) settle(taken, parent.curfew);
+    if (parent) settle(withParent, parent.curfew);
     return parent;
   };
   const guard = () => {
@@ -32,6 +33,7 @@ export function adopted(taken, alone) {
       // A page can send this event too. It gets nothing for what is no window below this one.
       if (!below(window, event.detail)) return;
       event.preventDefault();
+      taken.add(event.detail);
       watch(event.detail);
     });
     alone();
@@ -44,6 +46,20 @@ export function adopted(taken, alone) {
   if (top.document.readyState === "complete") return settle(guard);
   for (const view of above) view.document.addEventListener(here, again);
   top.addEventListener("load", () => again() || settle(guard), { once: true });
+}
+
+// tell dispatches an event here and in every frame that this window watches (A15). It promises that all work has settled that their
+// scripts handed in, or returns nothing when there is none.
+export function tell(type, detail) {
+  const work = [];
+  detail.waitUntil = (promise) => { work.push(promise); };
+  for (const view of [window, ...taken]) {
+    try {
+      if (view.closed) taken.delete(view);
+      else view.document.dispatchEvent(new CustomEvent("curfew:" + type, { detail, bubbles: true }));
+    } catch { /* it went to another origin */ }
+  }
+  if (work.length > 0) return Promise.allSettled(work);
 }
 
 // below says whether a window is a frame of another one, at any depth. Only the browser makes what it looks at.

@@ -1,21 +1,25 @@
 // The script tag's code. It runs before the agent is there: it keeps the times of human activity from the first moment on, can
 // cover the page by itself, loads the agent and hands the page over to it (see port.js), and covers the page when that fails.
 import { watch } from "./activity.js";
+import { api, pass } from "./api.js";
 import { createPort } from "./port.js";
 import { run } from "./run.js";
 import { adopted } from "./frames.js";
-import { setState, state } from "./state.js";
+import { setState } from "./state.js";
+import { textsFrom } from "./texts.js";
+
+const script = globalThis.document?.currentScript;
 
 function begin() {
-  // The one name that a page sees. It says how the agent is: starting, armed, ended or failed.
-  Object.defineProperty(globalThis, "curfew", {
-    value: Object.freeze({ get state() { return state(); } }),
-    enumerable: true,
-  });
-  const settings = read(document.currentScript);
+  Object.defineProperty(globalThis, "curfew", { value: api, enumerable: true }); // the one name that a page sees
+  const settings = read(script);
+  textsFrom(settings.prefix);
   watch(window);
   adopted(
-    (parent) => setState(() => parent.state),
+    (parent) => {
+      pass(parent);
+      setState(() => parent.state);
+    },
     () => run(createPort(settings)),
   );
 }
@@ -36,5 +40,8 @@ function read(script) {
   return { mode, nonce, returnTo: back, prefix, stay: stay === "1" };
 }
 
-// An element with the id curfew answers to the name as well, but is nobody's own property.
-if (!Object.hasOwn(globalThis, "curfew")) begin();
+if (globalThis.document) { // there is none where a page is only rendered
+  // An element with the id curfew answers to the name as well, but is nobody's own property.
+  if (!Object.hasOwn(globalThis, "curfew")) begin();
+  if (script) Object.defineProperties(script, Object.getOwnPropertyDescriptors(api));
+}

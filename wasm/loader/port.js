@@ -1,10 +1,12 @@
 // The port: all that the agent gets of the page. Go's main takes it; no script of the page ever sees it.
-import { activity, ended, expect, onLate } from "./activity.js";
+import { activity, expect, late, onGap } from "./activity.js";
+import { choices, unsaved } from "./api.js";
 import { cover, covered, uncover } from "./cover.js";
-import { follow } from "./events.js";
 import { fail, isFailed } from "./failure.js";
+import { tell } from "./frames.js";
 import { setState, state } from "./state.js";
-import { dismiss, present } from "./stage.js";
+import { dismiss, present, speak } from "./stage.js";
+import { texts } from "./texts.js";
 
 const patience = 20_000; // a woken agent answers within the same event; after this long it is stuck
 
@@ -12,9 +14,12 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
   let asked = 0; // when the agent was woken without having answered since
 
   const port = {
-    mode, prefix, nonce, returnTo, stay, activity,
-    wake: null, // set by the agent, like gap
-    gap: null,
+    mode, prefix, nonce, returnTo, stay, activity, texts, tell, unsaved, speak,
+    site: CURFEW_SITE,
+    // What the page is covered with when somebody comes to it after a gap. The agent puts it into the page's language.
+    checking: ["One moment…", "We are checking that your session is still open."],
+    // Set by the agent: to look, because of a person or not; after a gap; to hear of the page's life; to take a choice of the page's.
+    wake: null, seen: null, gap: null, life: null, choose: null,
     armed() {
       performance.mark("curfew:armed");
       setState("armed");
@@ -29,32 +34,33 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
     cover(...args) { if (!isFailed()) cover(...args); },
     uncover() {
       if (isFailed()) return;
-      if (state() === "ended") setState("armed"); // it only seemed so: a clock was set while the verifier did not answer
+      if (state() === "ended") setState("armed"); // the same user is back, or a clock was set and it only seemed to be over
       uncover();
     },
     fail,
   };
+  if (mode[0] === "s" && mode !== "sign-out") return port; // sign-in, signed-in: nothing is guarded there, and nobody answers
 
-  const look = (over, wake = port.wake) => {
-    if (isFailed()) return;
+  const look = (how) => {
+    if (isFailed() || !port[how]) return;
     // A cover that stands already says more than this one, and writing on it would make it be spoken again.
-    if (over && !covered()) cover("One moment…", "We are checking that your session is still open.", "", null);
+    if (how === "gap" && !covered()) cover(...port.checking, "", null);
     const now = performance.now();
     if (asked > 0 && now - asked > patience) return fail("crash", "it does not answer");
     asked ||= now;
-    wake?.();
+    port[how]();
   };
-  if (mode === "sign-in") return port; // nothing is guarded there, and nobody answers
-  onLate(look);
-  const seen = () => {
-    if (port.wake && document.visibilityState === "visible") look(ended());
-  };
-  document.addEventListener("visibilitychange", seen);
-  document.addEventListener("resume", seen);
-  addEventListener("focus", seen);
-  // Out of the back/forward cache: somebody may have signed out meanwhile, so nothing is shown before the verifier has answered.
-  const gap = () => port.gap && look(true, port.gap);
-  addEventListener("pageshow", (event) => event.persisted && gap());
-  if (mode === "guard") follow(prefix, gap);
+  onGap(() => look("gap"));
+  choices((choice) => port.choose?.(choice));
+  for (const kind of ["pagehide", "freeze", "pageshow", "resume", "visibilitychange", "focus"]) {
+    addEventListener(kind, (event) => {
+      if (!event.isTrusted) return;
+      port.life?.(kind);
+      const seen = document.visibilityState === "visible";
+      // What was frozen knows nothing: somebody may have signed out meanwhile, so nothing is shown before the verifier has answered.
+      if (kind === "resume" || event.persisted && kind === "pageshow" || seen && late()) look("gap");
+      else look(seen ? "seen" : "wake");
+    }, kind !== "focus"); // capture: some are events of the document; in captured focus events are those of every element
+  }
   return port;
 }

@@ -90,10 +90,12 @@ function start(port) {
     },
     process: {}, path: {}, curfew: { port },
     Object, Array, Uint8Array, Date, URL, console, AbortController, encodeURIComponent, document, location, performance, crypto, fetch,
+    Promise, JSON, Intl, navigator,
   };
-  try {
-    scope.indexedDB = indexedDB; // reading it throws where storage is blocked
-  } catch { /* the agent says that it is missing */ }
+  // Some of these a browser does not have, and reading some throws where storage is blocked. The agent says what it misses.
+  for (const name of ["indexedDB", "localStorage", "BroadcastChannel", "EventSource", "Notification"]) {
+    try { scope[name] = globalThis[name]; } catch { /* missing */ }
+  }
 
   const go = new (load(scope, scope.fs))();
   let stopped = false;

@@ -25,7 +25,7 @@ function sheet(text) {
 
 function build() {
   host = document.createElement("curfew-agent");
-  host.lang = "en";
+  [host.lang, host.dir] = spoken;
   root = host.attachShadow({ mode: "open" });
   root.adoptedStyleSheets = [sheet(css)];
   hidden = sheet(hiding);
@@ -45,6 +45,14 @@ function build() {
   const away = () => covers.size > 0 && document.activeElement !== host && raise();
   document.addEventListener("focusin", away, true);
   addEventListener("blur", () => setTimeout(away));
+}
+
+let spoken = ["en", "ltr"];
+
+// speak sets the language of all texts, and its direction.
+export function speak(...language) {
+  spoken = language;
+  if (host) [host.lang, host.dir] = language;
 }
 
 // present shows a dialog on top of everything until dismiss. escape is called when a person presses Escape.

@@ -20,7 +20,10 @@ type Dialog struct {
 	port    *page.Port
 	box     box
 	built   bool
+	texts   warning.Texts
+	format  warning.Format
 	view    warning.View
+	words   warning.ViewWords // as they were last drawn
 	showing bool
 	cover   warning.Cover
 	covered bool
@@ -36,7 +39,7 @@ type box struct {
 
 // New returns a screen that shows nothing yet.
 func New(port *page.Port) (*Dialog, error) {
-	d := &Dialog{Choices: make(chan warning.Choice, 1), port: port}
+	d := &Dialog{Choices: make(chan warning.Choice, 1), port: port, texts: warning.English(), format: warning.EnglishFormat{}}
 	var err error
 	if d.escape, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
 		if d.showing {
@@ -48,20 +51,27 @@ func New(port *page.Port) (*Dialog, error) {
 	}
 	d.press, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
 		if d.covered {
-			d.choose(d.cover.Button.Choice)
+			d.choose(d.cover.Button)
 		}
 		return nil
 	})
 	return d, err
 }
 
-// choose hands the choice to the agent. The agent takes choices at once, so one that finds another still waiting is the second
-// of a double click.
-func (d *Dialog) choose(choice warning.Choice) {
+// Choose takes a choice that a script of the page makes, and reports whether it was taken.
+func (d *Dialog) Choose(choice warning.Choice) bool {
 	select {
 	case d.Choices <- choice:
+		return true
 	default:
+		return false
 	}
+}
+
+// choose hands a person's choice to the agent. The agent takes choices at once, so one that finds another still waiting is the second
+// of a double click.
+func (d *Dialog) choose(choice warning.Choice) {
+	d.Choose(choice)
 }
 
 // Show shows the warning, or changes what it says.
@@ -89,10 +99,11 @@ func (d *Dialog) Hide() {
 // so it is told every time; it draws only what differs.
 func (d *Dialog) Cover(cover warning.Cover) {
 	d.covered, d.cover = true, cover
-	if err := d.port.Cover(cover.Title, cover.Body, cover.Button.Label, d.press); err != nil {
+	words := d.texts.Cover(cover)
+	if err := d.port.Cover(words.Title, words.Body, words.Button, d.press); err != nil {
 		d.port.Fail(page.FailedAgent, err)
 	}
-	if cover.Button.Choice == warning.SignInAgain {
+	if cover.Button == warning.SignInAgain {
 		d.port.Ended()
 	}
 }
@@ -126,21 +137,21 @@ func (d *Dialog) show(view warning.View) error {
 	return nil
 }
 
-// draw writes what differs between the last view and this one. What was last drawn stays in the elements while the dialog is
-// closed, so the zero View is only right before the first time.
+// draw writes what differs between the last words and these. What was last drawn stays in the elements while the dialog is closed.
 func (d *Dialog) draw(view warning.View) error {
-	last, b := d.view, &d.box
+	last, now, b := d.words, d.texts.View(view, d.format), &d.box
+	d.words = now
 	for _, text := range [...]struct {
 		of       dom.Element
 		was, now string
 	}{
-		{b.title, last.Title, view.Title},
-		{b.body, last.Body, view.Body},
-		{b.countdown, last.Countdown, view.Countdown},
-		{b.announce, last.Announce, view.Announce},
-		{b.note, last.Note, view.Note},
-		{b.buttons[0], last.Buttons[0].Label, view.Buttons[0].Label},
-		{b.buttons[1], last.Buttons[1].Label, view.Buttons[1].Label},
+		{b.title, last.Title, now.Title},
+		{b.body, last.Body, now.Body},
+		{b.countdown, last.Countdown, now.Countdown},
+		{b.announce, last.Announce, now.Announce},
+		{b.note, last.Note, now.Note},
+		{b.buttons[0], last.Buttons[0], now.Buttons[0]},
+		{b.buttons[1], last.Buttons[1], now.Buttons[1]},
 	} {
 		if text.was == text.now {
 			continue
@@ -149,14 +160,14 @@ func (d *Dialog) draw(view warning.View) error {
 			return err
 		}
 	}
-	for i, button := range view.Buttons {
-		if none := button.Label == ""; none != (last.Buttons[i].Label == "") {
+	for i, label := range now.Buttons {
+		if none := label == ""; none != (last.Buttons[i] == "") {
 			if err := b.buttons[i].SetHidden(none); err != nil {
 				return err
 			}
 		}
 	}
-	if view.Kind != last.Kind {
+	if view.Kind != d.view.Kind {
 		return b.dialog.Set("data-kind", string(view.Kind))
 	}
 	return nil
@@ -199,7 +210,7 @@ func (d *Dialog) build() error {
 	for i := range b.buttons {
 		if err := b.buttons[i].OnClick(func() {
 			if d.showing {
-				d.choose(d.view.Buttons[i].Choice)
+				d.choose(d.view.Buttons[i])
 			}
 		}); err != nil {
 			return err

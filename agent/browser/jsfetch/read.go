@@ -89,6 +89,7 @@ func readReply(answer safejs.Value) (wire.Reply, error) {
 		Seq:             uint64(r.integer("seq")),
 		Nonce:           r.text("nonce"),
 		Interval:        r.integer("interval"),
+		User:            r.optionalText("user", maxText),
 	}
 	switch reply.Phase {
 	case wire.Active, wire.Warned:

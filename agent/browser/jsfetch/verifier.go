@@ -6,7 +6,6 @@
 package jsfetch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -14,6 +13,7 @@ import (
 
 	"github.com/curfew-project/curfew/agent"
 	"github.com/curfew-project/curfew/agent/browser/jsvalue"
+	"github.com/curfew-project/curfew/agent/cancel"
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
@@ -57,7 +57,7 @@ func New(prefix string) (*Verifier, error) {
 func (v *Verifier) URL(endpoint string) string { return v.base + endpoint }
 
 // Heartbeat posts a proof, or asks for a nonce with an empty token.
-func (v *Verifier) Heartbeat(ctx context.Context, token string) (wire.Reply, error) {
+func (v *Verifier) Heartbeat(ctx *cancel.Context, token string) (wire.Reply, error) {
 	answer, err := v.post(ctx, agent.EndpointHeartbeat, token, "")
 	if err != nil {
 		return wire.Reply{}, err
@@ -66,7 +66,7 @@ func (v *Verifier) Heartbeat(ctx context.Context, token string) (wire.Reply, err
 }
 
 // SignOut posts the proof that ends the session.
-func (v *Verifier) SignOut(ctx context.Context, token string) (wire.Redirect, error) {
+func (v *Verifier) SignOut(ctx *cancel.Context, token string) (wire.Redirect, error) {
 	answer, err := v.post(ctx, agent.EndpointSignOut, token, "")
 	if err != nil {
 		return wire.Redirect{}, err
@@ -75,7 +75,7 @@ func (v *Verifier) SignOut(ctx context.Context, token string) (wire.Redirect, er
 }
 
 // SignIn posts the proof of a new key, and what the person wants.
-func (v *Verifier) SignIn(ctx context.Context, token string, with wire.SignIn) (wire.Redirect, error) {
+func (v *Verifier) SignIn(ctx *cancel.Context, token string, with wire.SignIn) (wire.Redirect, error) {
 	encoded, err := v.encode.Invoke(with.ReturnTo)
 	if err != nil {
 		return wire.Redirect{}, err
@@ -96,7 +96,7 @@ func (v *Verifier) SignIn(ctx context.Context, token string, with wire.SignIn) (
 }
 
 // post sends a request and returns the JSON of an answer in the 200s, an *agent.Refused for a refusal, or another error.
-func (v *Verifier) post(ctx context.Context, endpoint, token, form string) (safejs.Value, error) {
+func (v *Verifier) post(ctx *cancel.Context, endpoint, token, form string) (safejs.Value, error) {
 	none := safejs.Undefined()
 	controller, err := v.abort.New()
 	if err != nil {
@@ -106,7 +106,7 @@ func (v *Verifier) post(ctx context.Context, endpoint, token, form string) (safe
 	if err != nil {
 		return none, err
 	}
-	stop := context.AfterFunc(ctx, func() { _, _ = controller.Call("abort") })
+	stop := cancel.AfterFunc(ctx, func() { _, _ = controller.Call("abort") })
 	defer stop()
 
 	headers := map[string]any{}
@@ -161,7 +161,7 @@ func (v *Verifier) post(ctx context.Context, endpoint, token, form string) (safe
 
 // read lets the browser parse the body, unless it announces more than any answer has. What announces nothing is bounded by
 // the time that ctx gives.
-func read(ctx context.Context, response safejs.Value) (safejs.Value, error) {
+func read(ctx *cancel.Context, response safejs.Value) (safejs.Value, error) {
 	length, err := header(response, "Content-Length")
 	if err != nil {
 		return safejs.Undefined(), err

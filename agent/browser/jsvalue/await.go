@@ -3,9 +3,9 @@
 package jsvalue
 
 import (
-	"context"
-
 	"github.com/hack-pad/safejs"
+
+	"github.com/curfew-project/curfew/agent/cancel"
 )
 
 // Exception is what JavaScript threw, or rejected a promise with.
@@ -40,7 +40,7 @@ type outcome struct {
 }
 
 // Await waits until a promise settles or ctx ends. A rejection is an *Exception. It must not be called from a callback.
-func Await(ctx context.Context, promise safejs.Value) (safejs.Value, error) {
+func Await(ctx *cancel.Context, promise safejs.Value) (safejs.Value, error) {
 	return Settle(ctx, func(resolve, reject safejs.Func) error {
 		_, err := promise.Call("then", resolve, reject)
 		return err
@@ -49,7 +49,7 @@ func Await(ctx context.Context, promise safejs.Value) (safejs.Value, error) {
 
 // Settle waits until JavaScript calls one of two callbacks, or ctx ends. start hands them over. The first argument of resolve
 // is the result, that of reject becomes an *Exception. It must not be called from a callback.
-func Settle(ctx context.Context, start func(resolve, reject safejs.Func) error) (safejs.Value, error) {
+func Settle(ctx *cancel.Context, start func(resolve, reject safejs.Func) error) (safejs.Value, error) {
 	settled := make(chan outcome, 1)
 	var resolve, reject safejs.Func
 	release := func() {

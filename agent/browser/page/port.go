@@ -14,15 +14,17 @@ import (
 
 	"github.com/curfew-project/curfew/agent/activity"
 	"github.com/curfew-project/curfew/agent/browser/jsvalue"
+	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
 // Modes that the loader starts the agent in: what kind of page this is.
 const (
-	Guard   = "guard"    // a page of the application
-	SignIn  = "sign-in"  // Curfew's own pages
-	SignOut = "sign-out" //
-	Resume  = "resume"   //
+	Guard    = "guard"     // a page of the application
+	SignIn   = "sign-in"   // Curfew's own pages
+	SignOut  = "sign-out"  //
+	Resume   = "resume"    //
+	SignedIn = "signed-in" // the end of a sign-in in a window of its own
 )
 
 // Codes of failures, as the loader explains them to the person and on the console.
@@ -39,7 +41,9 @@ type Port struct {
 	Nonce    string // SignIn: for the first proof
 	ReturnTo string // SignIn and Resume: where the person wanted to go
 	Stay     bool   // SignIn: the person wants to stay signed in
+	Site     string // what the operator set for this origin, as JSON; not read yet
 	Wakes    chan struct{}
+	Seen     chan struct{}
 	Gaps     chan struct{}
 
 	port        safejs.Value
@@ -47,6 +51,9 @@ type Port struct {
 	date        safejs.Value
 	performance safejs.Value
 	location    safejs.Value
+	document    safejs.Value
+	life        []func(kind string)
+	choose      func(warning.Choice) bool
 	armed       bool
 	last        activity.Stamp
 }
@@ -60,7 +67,7 @@ func Take() (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Port{Wakes: make(chan struct{}, 1), Gaps: make(chan struct{}, 1)}
+	p := &Port{Wakes: make(chan struct{}, 1), Seen: make(chan struct{}, 1), Gaps: make(chan struct{}, 1)}
 	if p.port, err = jsvalue.Object(curfew, "port"); err != nil {
 		return nil, err
 	}
@@ -70,7 +77,7 @@ func Take() (*Port, error) {
 	for _, text := range [...]struct {
 		name string
 		to   *string
-	}{{"mode", &p.Mode}, {"prefix", &p.Prefix}, {"nonce", &p.Nonce}, {"returnTo", &p.ReturnTo}} {
+	}{{"mode", &p.Mode}, {"prefix", &p.Prefix}, {"nonce", &p.Nonce}, {"returnTo", &p.ReturnTo}, {"site", &p.Site}} {
 		if *text.to, err = jsvalue.Text(p.port, text.name, maxText); err != nil {
 			return nil, err
 		}
@@ -87,27 +94,33 @@ func Take() (*Port, error) {
 		{global, "Date", &p.date},
 		{global, "performance", &p.performance},
 		{global, "location", &p.location},
+		{global, "document", &p.document},
 	} {
 		if *object.to, err = jsvalue.Object(object.from, object.name); err != nil {
 			return nil, err
 		}
 	}
-	for name, events := range map[string]chan struct{}{"wake": p.Wakes, "gap": p.Gaps} {
-		happened, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+	for name, events := range map[string]chan struct{}{"wake": p.Wakes, "seen": p.Seen, "gap": p.Gaps} {
+		if err := p.on(name, func([]safejs.Value) any {
 			select {
 			case events <- struct{}{}:
 			default: // one is pending already
 			}
 			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		if err := p.port.Set(name, happened); err != nil {
+		}); err != nil {
 			return nil, err
 		}
 	}
-	return p, nil
+	return p, errors.Join(p.on("life", p.lives), p.on("choose", p.chosen))
+}
+
+// on sets what the loader calls.
+func (p *Port) on(name string, then func(args []safejs.Value) any) error {
+	called, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any { return then(args) })
+	if err != nil {
+		return err
+	}
+	return p.port.Set(name, called)
 }
 
 // Now reads both clocks.

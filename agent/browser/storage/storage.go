@@ -5,7 +5,6 @@
 package storage
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/hack-pad/safejs"
 
 	"github.com/curfew-project/curfew/agent/browser/jsvalue"
+	"github.com/curfew-project/curfew/agent/cancel"
 )
 
 // ErrUnavailable says that this browser does not let the page store anything: IndexedDB is missing, blocked or broken.
@@ -27,9 +27,9 @@ const (
 )
 
 // Get returns the value kept under a name, or undefined when there is none. Its errors are ErrUnavailable and those of ctx.
-func Get(ctx context.Context, name string) (safejs.Value, error) {
+func Get(ctx *cancel.Context, name string) (safejs.Value, error) {
 	var value safejs.Value
-	err := with(ctx, "readonly", func(ctx context.Context, _, store safejs.Value) error {
+	err := with(ctx, "readonly", func(ctx *cancel.Context, _, store safejs.Value) error {
 		request, err := store.Call("get", name)
 		if err != nil {
 			return err
@@ -42,8 +42,8 @@ func Get(ctx context.Context, name string) (safejs.Value, error) {
 
 // Update replaces the value kept under a name by what change makes of it, in one transaction. It returns when the browser has
 // committed it. Its errors are ErrUnavailable, that of change, and those of ctx.
-func Update(ctx context.Context, name string, change func(safejs.Value) (safejs.Value, error)) error {
-	return with(ctx, "readwrite", func(ctx context.Context, transaction, store safejs.Value) error {
+func Update(ctx *cancel.Context, name string, change func(safejs.Value) (safejs.Value, error)) error {
+	return with(ctx, "readwrite", func(ctx *cancel.Context, transaction, store safejs.Value) error {
 		request, err := store.Call("get", name)
 		if err != nil {
 			return err
@@ -66,10 +66,9 @@ func Update(ctx context.Context, name string, change func(safejs.Value) (safejs.
 }
 
 // with opens the database, does something in one transaction, and closes it, so that no page ever blocks another one.
-func with(parent context.Context, mode string, do func(ctx context.Context, transaction, store safejs.Value) error) error {
-	ctx, cancel := context.WithCancel(parent)
-	defer cancel()
-	defer time.AfterFunc(patience, cancel).Stop()
+func with(parent *cancel.Context, mode string, do func(ctx *cancel.Context, transaction, store safejs.Value) error) error {
+	ctx, end := cancel.Within(parent, patience)
+	defer end()
 	err := func() error {
 		db, err := open(ctx)
 		if err != nil {
@@ -91,12 +90,12 @@ func with(parent context.Context, mode string, do func(ctx context.Context, tran
 		return errors.Join(err, parent.Err())
 	case ctx.Err() != nil:
 		// No answer is no proof that anything is wrong: the page may have been frozen meanwhile.
-		return fmt.Errorf("IndexedDB does not answer: %w", context.DeadlineExceeded)
+		return fmt.Errorf("IndexedDB does not answer: %w", cancel.ErrTimeout)
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-func open(ctx context.Context) (safejs.Value, error) {
+func open(ctx *cancel.Context) (safejs.Value, error) {
 	factory, err := jsvalue.Object(safejs.Global(), "indexedDB")
 	if err != nil {
 		return factory, err
@@ -123,7 +122,7 @@ func open(ctx context.Context) (safejs.Value, error) {
 }
 
 // result waits for a request of IndexedDB.
-func result(ctx context.Context, request safejs.Value) (safejs.Value, error) {
+func result(ctx *cancel.Context, request safejs.Value) (safejs.Value, error) {
 	_, err := jsvalue.Settle(ctx, func(resolve, reject safejs.Func) error {
 		return errors.Join(request.Set("onsuccess", resolve), request.Set("onerror", reject))
 	})

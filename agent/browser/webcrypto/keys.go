@@ -5,7 +5,6 @@
 package webcrypto
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/curfew-project/curfew/agent"
 	"github.com/curfew-project/curfew/agent/browser/jsvalue"
 	"github.com/curfew-project/curfew/agent/browser/storage"
+	"github.com/curfew-project/curfew/agent/cancel"
 	"github.com/curfew-project/curfew/shared/proof"
 )
 
@@ -53,7 +53,7 @@ const coordinate = 43
 const kept = 4
 
 // Make makes a key pair and keeps it beside the last few.
-func (k *Keys) Make(ctx context.Context) (proof.Key, error) {
+func (k *Keys) Make(ctx *cancel.Context) (proof.Key, error) {
 	pair, err := k.call(ctx, "generateKey", map[string]any{"name": "ECDSA", "namedCurve": "P-256"}, false, []any{"sign"})
 	if err != nil {
 		return proof.Key{}, err
@@ -123,7 +123,7 @@ func appended(records, record safejs.Value) (safejs.Value, error) {
 }
 
 // Find finds a key that Make kept. A record that is not what Make keeps is no key.
-func (k *Keys) Find(ctx context.Context, thumbprint string) (proof.Key, error) {
+func (k *Keys) Find(ctx *cancel.Context, thumbprint string) (proof.Key, error) {
 	if key, ok := k.current(thumbprint); ok {
 		return key, nil
 	}
@@ -181,7 +181,7 @@ func (k *Keys) current(thumbprint string) (proof.Key, bool) {
 }
 
 // thumbprint is the key's SHA-256 thumbprint (RFC 7638) in base64url. The browser hashes, so that no hash is in the page.
-func (k *Keys) thumbprint(ctx context.Context, key proof.Key) (string, error) {
+func (k *Keys) thumbprint(ctx *cancel.Context, key proof.Key) (string, error) {
 	input, err := bytesOf([]byte(proof.ThumbprintInput(key)))
 	if err != nil {
 		return "", err
@@ -217,7 +217,7 @@ func coordinates(from safejs.Value) (proof.Key, error) {
 }
 
 // Sign signs with ECDSA and SHA-256; the signature is r and s of 32 bytes each (RFC 7518 section 3.4).
-func (k *Keys) Sign(ctx context.Context, signingInput string) ([]byte, error) {
+func (k *Keys) Sign(ctx *cancel.Context, signingInput string) ([]byte, error) {
 	if k.private.Type() != safejs.TypeObject {
 		return nil, agent.ErrNoKey
 	}
@@ -261,7 +261,7 @@ func (k *Keys) ID() string {
 	return base64.RawURLEncoding.EncodeToString(random[:])
 }
 
-func (k *Keys) call(ctx context.Context, method string, args ...any) (safejs.Value, error) {
+func (k *Keys) call(ctx *cancel.Context, method string, args ...any) (safejs.Value, error) {
 	promise, err := k.subtle.Call(method, args...)
 	if err != nil {
 		return promise, fmt.Errorf("%s: %w", method, err)
