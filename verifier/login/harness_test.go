@@ -41,6 +41,7 @@ type world struct {
 	*engine.Engine
 	clinic, bank place
 	ring         *keyring.Ring
+	login        *login.Login
 	options      options
 
 	mu     sync.Mutex
@@ -124,8 +125,9 @@ func (w *world) restart() {
 	}
 	catalog, err := texts.Load("")
 	w.must(err)
-	login.New(login.Config{Engine: w.Engine, Texts: catalog, Site: site, API: a, Ring: w.ring, Providers: providers,
-		Options: map[string]login.Options{"clinic": w.options.login}, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(w.log, nil))}).Register(mux)
+	w.login = login.New(login.Config{Engine: w.Engine, Texts: catalog, Site: site, API: a, Ring: w.ring, Providers: providers,
+		Options: map[string]login.Options{"clinic": w.options.login}, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(w.log, nil))})
+	w.login.Register(mux)
 	if w.options.register != nil {
 		w.options.register(mux)
 	}
