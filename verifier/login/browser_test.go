@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,10 @@ func media(name, value string) func(testing.TB, context.Context) {
 
 // Every page fits and can be used at 320 px (WCAG 2.2 reflow), dark, in forced colours, right to left and with large text.
 func TestPagesInABrowser(t *testing.T) {
-	w := newWorld(t, options{login: login.Options{AskStay: true}})
+	w := newWorld(t, options{login: login.Options{AskStay: true}, register: withLogo,
+		env: func(e *settings.Environment) {
+			e.Page = settings.Page{Name: "Nordlys Universitetshospital, afdelingen for patientjournaler", Logo: "/logo.svg"}
+		}})
 	stranger, alice := w.person(w.clinic, oidctest.Alice()), w.signedIn(w.clinic, oidctest.Bob())
 	answered := func(code string) func() (*person, string) {
 		return func() (*person, string) {
@@ -80,6 +84,9 @@ func TestPagesInABrowser(t *testing.T) {
 		"still-in":      at(alice, "callback?state=x"),
 		"ask":           at(alice, "sign-out?scope=ask"),
 		"signed-in":     at(alice, "signed-out"),
+		"window":        at(alice, "signed-in"),
+		"no-session":    at(stranger, "signed-in"),
+		"resume":        at(alice, "resume"),
 		"signed-out":    at(stranger, "signed-out?provider=not-told"),
 		"refused":       answered("access_denied"),
 		"more-needed":   answered("login_required"),
@@ -92,7 +99,8 @@ func TestPagesInABrowser(t *testing.T) {
 		"narrow":         {window(320, 568)},
 		"dark":           {window(800, 600), media("prefers-color-scheme", "dark")},
 		"forced colours": {window(800, 600), media("forced-colors", "active")},
-		"right to left":  {window(420, 700), rightToLeft},
+		"right to left":  {window(320, 568), speaking("ar")},
+		"German":         {window(320, 568), speaking("de")},
 		"large text":     {window(640, 800), largeText},
 	} {
 		tab := chrome.Tab(t, browser)
@@ -100,7 +108,7 @@ func TestPagesInABrowser(t *testing.T) {
 			step(t, tab)
 		}
 		for state, begin := range states {
-			if look != "narrow" && !strings.Contains("question ask signed-in more-needed", state) {
+			if look != "narrow" && look != "right to left" && look != "German" && !slices.Contains([]string{"question", "ask", "signed-in", "more-needed", "window"}, state) {
 				continue // the others are like these
 			}
 			t.Run(look+" "+state, func(t *testing.T) {
@@ -119,8 +127,23 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 }
 
-func rightToLeft(t testing.TB, tab context.Context) {
-	chrome.BeforeLoad(t, tab, `new MutationObserver(() => { if (document.documentElement) document.documentElement.dir = "rtl" }).observe(document, { childList: true })`)
+// speaking is a browser that asks for a language.
+func speaking(tag string) func(testing.TB, context.Context) {
+	return func(t testing.TB, tab context.Context) {
+		params := network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": tag}}
+		if _, err := chromedp.Call(tab, network.SetExtraHTTPHeaders, params); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// withLogo serves the application's logo, which is as wide as logos are.
+func withLogo(mux *http.ServeMux) {
+	mux.HandleFunc("GET /logo.svg", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "image/svg+xml")
+		_, _ = w.Write([]byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 60" width="400" height="60">
+<path d="M10 50 40 8l30 42z" fill="#0b6e5f"/><text x="84" y="42" font-family="sans-serif" font-size="34" fill="#12344d">Nordlys</text></svg>`))
+	})
 }
 
 func largeText(t testing.TB, tab context.Context) {
@@ -132,7 +155,13 @@ const looksWrong = `(() => {
 	const wrong = [], width = document.documentElement.clientWidth;
 	if (document.documentElement.scrollWidth > width) wrong.push("it scrolls sideways");
 	if (!document.styleSheets[0]?.cssRules.length) wrong.push("it has no style");
-	if (document.querySelectorAll("h1").length !== 1 || document.title !== document.querySelector("h1").textContent) wrong.push("no title, or two");
+	if (document.querySelectorAll("h1").length !== 1 || !document.title.startsWith(document.querySelector("h1").textContent)) wrong.push("no title, or two");
+	const edge = (r) => document.documentElement.dir === "rtl" ? r.right : r.left;
+	const lines = [...document.querySelector("bdi")?.getClientRects() ?? []].filter((r) => r.top >= document.querySelector(".brand img").getBoundingClientRect().bottom);
+	for (const r of lines) {
+		if (Math.abs(edge(r) - edge(document.querySelector(".brand").getBoundingClientRect())) > 1) wrong.push("the name begins on the wrong side");
+	}
+	for (const i of document.images) if (!i.naturalWidth) wrong.push("no picture: " + i.src);
 	for (const e of document.querySelectorAll("main, main *:not(noscript, noscript *, [hidden], [type=hidden])")) {
 		const r = e.getBoundingClientRect();
 		if (r.left < 0 || r.right > width + .5) wrong.push(e.outerHTML.slice(0, 60) + " is cut off: " + r.left + " to " + r.right + " of " + width);
