@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/curfew-project/curfew/wasm/chrome"
 )
@@ -70,5 +71,26 @@ func TestHearAnnouncements(t *testing.T) {
 		if got := announcements.All(); !slices.Equal(got, want) {
 			t.Fatalf("after %s:\n got %q\nwant %q", step.does, got, want)
 		}
+	}
+}
+
+// In virtual time too, where the page's timers are far ahead of the clock on the wall.
+func TestHearAnnouncementsInVirtualTime(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<!doctype html><title>counting</title><p role="status"></p><script>
+			let left = 5;
+			setInterval(() => document.querySelector("p").textContent = --left + " minutes", 60000);
+		</script>`))
+	}))
+	defer server.Close()
+	tab := chrome.Tab(t, chrome.New(t))
+	chrome.WithoutStreams(t, tab)
+	chrome.StopTime(t, tab)
+	chrome.Go(t, tab, server.URL)
+	announcements := chrome.HearAnnouncements(t, tab)
+	chrome.Pass(t, tab, 3*time.Minute+time.Second, func(time.Duration) {})
+	if got, want := announcements.All(), []string{"4 minutes", "3 minutes", "2 minutes"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

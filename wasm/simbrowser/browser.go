@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/curfew-project/curfew/wasm/host"
@@ -15,8 +16,8 @@ import (
 type Browser struct {
 	// Network is how the way to the sites is. It may be changed at any time; what is on its way already keeps what it drew.
 	Network Network
-	// Lacks are the names of globals that pages opened from now on do not have in this browser: BroadcastChannel, navigator,
-	// localStorage. "locks" takes navigator.locks only.
+	// Lacks are the names of globals that pages opened from now on do not have in this browser: BroadcastChannel, EventSource,
+	// navigator, localStorage. "locks" takes navigator.locks only.
 	Lacks []string
 	// QueuesForFrozen keeps what is posted on a BroadcastChannel from a frozen page until it thaws, as the standard has it. Chromium
 	// lets the page handle it at once.
@@ -43,6 +44,7 @@ type Browser struct {
 	opened    int // tabs ever
 	asleep    bool
 	flights   []*flight
+	streams   []*stream
 	realms    uint64
 }
 
@@ -90,6 +92,9 @@ func (b *Browser) Suspend() {
 		f.cut()
 	}
 	b.flights = nil
+	for _, s := range slices.Clone(b.streams) {
+		s.end(errSuspended)
+	}
 }
 
 // Resume wakes the machine. What became due meanwhile runs with the next Pass.

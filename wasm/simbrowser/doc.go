@@ -9,6 +9,14 @@
 // whatever becomes due, each thing at its own time, in one goroutine. Nothing reads a real clock or a real source of
 // randomness: two runs from the same seed send the same requests, byte for byte.
 //
+// # Between pages
+//
+// Pages of one origin in one profile have BroadcastChannel, navigator.locks and localStorage in common. What crosses from one
+// process to another takes up to five milliseconds, drawn from the seed, and keeps its order. What happens to channels, locks and
+// streams when a page is frozen, hangs, crashes, or is in the back/forward cache is what Chromium does: testdata/semantics.txt was
+// written down from it, and both are held to it. [World.InBubble] says where EventSource is to be had. Intl and Notification
+// are not here.
+//
 // # What there is
 //
 // The agent's global object has what the loader's scope gives it (wasm/loader/run.js) and nothing else, and each of those
@@ -21,6 +29,5 @@
 // human activity (activity.go, after activity.js), when the agent is woken and when the page is covered at once (loader.go, after
 // port.js), what is on top of the page (stage.go, after stage.js and cover.js) and failure (loader.go, after failure.js). It
 // is kept to what decides; what only makes the real one robust against the page (observers, style sheets, frames, downloads)
-// is not here, and is tested in real browsers. Nor are server-sent events (events.js): they are hints that come sooner than a
-// heartbeat, and a page must be right without any. The scripts in wasm/sim run through both and compare what is seen.
+// is not here, and is tested in real browsers. The scripts in wasm/sim run through both and compare what is seen.
 package simbrowser

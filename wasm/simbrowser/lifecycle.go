@@ -84,6 +84,9 @@ func (p *page) kill() {
 			c.close()
 		}
 	}
+	for _, s := range slices.Clone(p.sources) {
+		s.close()
+	}
 	for _, t := range b.tabs {
 		if t.page != nil {
 			delete(t.page.ways, p)

@@ -162,5 +162,6 @@ func (b *Browser) arrive(site http.Handler, r request) *answer {
 	out := recorder.Result()
 	seen.Status, seen.Answer, seen.Text = out.StatusCode, out.Header, recorder.Body.String()
 	b.world.trace = append(b.world.trace, seen)
+	b.world.pump() // what the handler did may concern a stream
 	return &answer{status: out.StatusCode, header: out.Header, body: recorder.Body.Bytes()}
 }

@@ -31,6 +31,7 @@ type page struct {
 	watch     func(kind string, persisted bool) // the page's own listener for events of its lifecycle, in tests
 	toLocks   courier
 	fromLocks courier
+	sources   []*eventSource
 	ways      map[*page]*courier // to the other pages, for what is posted on channels
 }
 

@@ -53,6 +53,9 @@ func (p *page) defineScope(port *host.Object) {
 	p.defineURL()
 	p.defineAbortController()
 	p.defineBroadcastChannel()
+	if p.tab.browser.world.wait != nil {
+		p.defineEventSource()
+	}
 	g.Define("localStorage", p.localStorage()).Define("navigator", p.navigator())
 	for _, name := range p.tab.browser.Lacks {
 		g.Delete(name)

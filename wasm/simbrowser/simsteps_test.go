@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/curfew-project/curfew/wasm/host"
@@ -19,6 +20,7 @@ type simulated struct {
 	pages   map[*page]*stepper
 	names   []string
 	mute    map[string]bool
+	streams *streamer
 }
 
 // stepper is the Go twin of stepsPage.
@@ -28,14 +30,20 @@ type stepper struct {
 	locks    map[string]*host.Deferred
 	controls map[string]*host.Object
 	channels map[string]*host.Object
+	sources  map[string]*host.Object
 }
 
 func newSimulated(t testing.TB, seed uint64) *simulated {
 	w := newWorld(seed)
-	w.Serve(site, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	streams := newStreamer()
+	w.Serve(site, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			streams.ServeHTTP(w, r)
+			return
+		}
 		_, _ = w.Write([]byte(`<!doctype html><html lang="da"><title>Steps</title>`))
 	}))
-	return &simulated{TB: t, browser: w.NewBrowser("one", 0), tabs: map[string]*Tab{}, pages: map[*page]*stepper{}, mute: map[string]bool{}}
+	return &simulated{TB: t, browser: w.NewBrowser("one", 0), tabs: map[string]*Tab{}, pages: map[*page]*stepper{}, mute: map[string]bool{}, streams: streams}
 }
 
 func (s *simulated) pass(d time.Duration) {
@@ -47,7 +55,7 @@ func (s *simulated) pass(d time.Duration) {
 
 // begin gives a page, which has no agent, the agent's global object and its own code.
 func (s *simulated) begin(p *page) {
-	st := &stepper{page: p, locks: map[string]*host.Deferred{}, controls: map[string]*host.Object{}, channels: map[string]*host.Object{}}
+	st := &stepper{page: p, locks: map[string]*host.Deferred{}, controls: map[string]*host.Object{}, channels: map[string]*host.Object{}, sources: map[string]*host.Object{}}
 	s.pages[p] = st
 	p.defineScope(p.realm.NewObject())
 	p.watch = func(kind string, persisted bool) {
@@ -83,8 +91,18 @@ func (st *stepper) text(path ...string) string {
 	return text
 }
 
+func textOf(o *host.Object, name string) string {
+	v, _ := o.Get(name)
+	text, _ := host.ToString(v)
+	return text
+}
+
 func (s *simulated) do(name, verb string, args []string) {
 	s.Helper()
+	if name == "server" {
+		s.streams.do(verb, args)
+		return
+	}
 	t := s.tabs[name]
 	var err error
 	switch verb {
@@ -160,7 +178,7 @@ func (s *simulated) settle() []string {
 			st.said = nil
 		}
 	}
-	return all
+	return append(all, said("server", s.streams.said())...)
 }
 
 func (st *stepper) do(verb string, args []string) error {
@@ -274,6 +292,36 @@ func (st *stepper) do(verb string, args []string) error {
 			return err
 		}
 		st.say(st.text("document", "title") + " " + st.text("document", "documentElement", "lang") + " " + st.visibility())
+	case "stream":
+		id := args[0]
+		source, err := member("EventSource").New(host.String(args[1]))
+		if err != nil {
+			return err
+		}
+		st.sources[id] = source
+		hear := func(kind string, tell func(event *host.Object) string) *host.Object {
+			return r.NewFunc("", func(c host.Call) (host.Value, error) {
+				event, err := c.Object(0)
+				if err == nil {
+					st.say(id + " " + kind + " " + tell(event))
+				}
+				return host.Undefined, err
+			})
+		}
+		state := func(*host.Object) string { return textOf(source, "readyState") }
+		data := func(event *host.Object) string { return strconv.Quote(textOf(event, "data")) }
+		last := func(event *host.Object) string { return textOf(event, "data") + " " + textOf(event, "lastEventId") }
+		for handler, f := range map[string]*host.Object{"onopen": hear("open", state), "onerror": hear("error", state), "onmessage": hear("message", data)} {
+			if err := source.Set(handler, f); err != nil {
+				return err
+			}
+		}
+		_, err = source.CallMethod("addEventListener", host.String("ended"), hear("ended", last))
+		return err
+	case "shut":
+		_, err := st.sources[args[0]].CallMethod("close")
+		st.say(args[0] + " " + textOf(st.sources[args[0]], "readyState"))
+		return err
 	case "later":
 		ms, err := strconv.Atoi(args[0])
 		if err != nil {
@@ -291,7 +339,13 @@ func TestSemantics(t *testing.T) {
 	for _, s := range semantics(t) {
 		t.Run(s.name, func(t *testing.T) {
 			for seed := range uint64(20) {
-				if compare(t, fmt.Sprintf("seed %d", seed), play(newSimulated(t, seed), s.transcript), s.transcript); t.Failed() {
+				synctest.Test(t, func(t *testing.T) {
+					p := newSimulated(t, seed)
+					p.browser.world.InBubble(time.Sleep, synctest.Wait)
+					defer p.browser.world.Close()
+					compare(t, fmt.Sprintf("seed %d", seed), play(p, s.transcript), s.transcript)
+				})
+				if t.Failed() {
 					return
 				}
 			}

@@ -31,8 +31,12 @@ type pages interface {
 //	read NAME                localStorage.getItem, and says it
 //	drop NAME                localStorage.removeItem
 //	title TEXT               sets the title, and says it with the language and the visibility
+//	stream ID PATH, shut ID  uses an EventSource, and says what comes, with its readyState
 //	later MS TEXT            says a text by a timer
 //	freeze, thaw, hide, show, close-tab, crash, away, back
+//
+// Steps of the page "server" are the site's: status CODE is how it answers requests for streams from now on; event KIND ID TEXT, parts
+// (a message in two pieces) and end are for all open streams.
 //
 // What happens to a page is said as the event's name, "persisted" where it is, and the visibility.
 //

@@ -23,6 +23,9 @@ type World struct {
 	order    uint64
 	trace    []Exchange
 	running  bool
+	sleep    func(time.Duration) // see InBubble
+	wait     func()
+	streams  []*stream // whose handlers run
 }
 
 // NewWorld makes a world in which the module is every page's agent. Everything random in it follows from the seed.
@@ -47,11 +50,18 @@ func (w *World) Pass(d time.Duration) error {
 	}
 	w.running = true
 	defer func() { w.running = false }()
+	w.pump() // a test may have done something that a stream tells
 	until := w.now + int64(d)
 	for range maxSteps {
 		next, ok := w.next()
+		if limit := w.now + int64(streamStep); len(w.streams) > 0 && limit < until && (!ok || next > limit) {
+			next, ok = limit, true
+		}
 		if !ok || next > until {
-			return w.moveTo(until)
+			if err := w.moveTo(until); err != nil || len(w.events) == 0 || w.wait == nil || w.events[0].at > until {
+				return err
+			}
+			next = until // a stream's handler wrote something just now
 		}
 		if err := w.moveTo(next); err != nil {
 			return err
@@ -84,6 +94,10 @@ func (w *World) next() (int64, bool) {
 func (w *World) moveTo(at int64) error {
 	passed := at - w.now
 	w.now = at
+	if w.wait != nil {
+		w.sleep(time.Duration(passed))
+		w.pump()
+	}
 	for _, b := range w.browsers {
 		if err := b.pass(passed); err != nil {
 			return err

@@ -22,7 +22,7 @@ type stream struct {
 	sourced           bool
 	now               func() int64 // a monotonic clock, milliseconds
 	since             int64        // when the stream began to work; 0: it has not
-	timer             *time.Timer
+	stop              func() bool  // the timer; kept as a function because a time.Timer's type brings the printing of dates with it
 }
 
 const (
@@ -62,10 +62,10 @@ func (s *stream) follow(on bool) {
 	}
 	s.on = on
 	if on {
-		s.timer = time.AfterFunc(quiet, s.connect)
+		s.stop = time.AfterFunc(quiet, s.connect).Stop
 		return
 	}
-	s.timer.Stop()
+	s.stop()
 	s.close()
 }
 
@@ -107,5 +107,5 @@ func (s *stream) failed() {
 		return
 	}
 	s.close()
-	s.timer = time.AfterFunc(pause+time.Duration(s.now())*time.Millisecond%pause, s.connect) // at another moment in each browser
+	s.stop = time.AfterFunc(pause+time.Duration(s.now())*time.Millisecond%pause, s.connect).Stop // at another moment in each browser
 }
