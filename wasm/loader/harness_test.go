@@ -65,6 +65,8 @@ type site struct {
 	eventsStatus int                  // what they get instead, 0: a stream
 	eventsLast   time.Duration        // how long the verifier keeps one, 0: for ever
 	quit         chan struct{}
+
+	personal dist.Site // what the loader knows of this application
 }
 
 func newSite(t testing.TB) *site {
@@ -79,7 +81,7 @@ func newSite(t testing.TB) *site {
 	s.streams, s.quit = map[chan string]bool{}, make(chan struct{})
 	s.settings = wire.Settings{SessionTimeout: 24 * 3600_000, SessionWarning: 20 * 60_000, InactivityTimeout: 3600_000, InactivityWarning: 120_000}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.curfew/agent.js", func(w http.ResponseWriter, r *http.Request) { d.ServeLoader(w, r, dist.DefaultPrefix) })
+	mux.HandleFunc("GET /.curfew/agent.js", s.loader)
 	mux.HandleFunc("GET /.curfew/{wasm}", s.serveWasm)
 	mux.HandleFunc("POST /.curfew/heartbeat", s.heartbeat)
 	mux.HandleFunc("POST /.curfew/sign-in", s.signIn)
@@ -99,7 +101,7 @@ func newSite(t testing.TB) *site {
 			if folder == "late" {
 				time.Sleep(500 * time.Millisecond)
 			}
-			d.ServeLoader(w, r, dist.DefaultPrefix)
+			s.loader(w, r)
 		})
 		mux.HandleFunc("GET /"+folder+"/page", func(w http.ResponseWriter, r *http.Request) {
 			s.mu.Lock()
@@ -134,6 +136,13 @@ func (s *site) page(w http.ResponseWriter, attributes, body string) {
 	w.Header().Set("Content-Security-Policy", policy)
 	fmt.Fprintf(w, `<!doctype html><html lang=en><meta name=viewport content="width=device-width"><title>Clinic</title>
 <script src="/.curfew/agent.js" async %s></script><body>%s</body></html>`, attributes, body)
+}
+
+func (s *site) loader(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	personal := s.personal
+	s.mu.Unlock()
+	s.dist.ServeLoader(w, r, personal)
 }
 
 func (s *site) serveWasm(w http.ResponseWriter, r *http.Request) {
