@@ -186,6 +186,53 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
+// A frozen page that handles a message does so to the end, promises included, and is frozen again.
+func TestFrozenPageHandlesAMessageToItsEnd(t *testing.T) {
+	s := newSimulated(t, 1)
+	for _, name := range []string{"a", "b"} {
+		s.do(name, "open", nil)
+		s.do(name, "listen", []string{name + "1", "C"})
+	}
+	p := s.tabs["a"].page
+	r := p.realm
+	var done []string
+	err := s.pages[p].channels["a1"].Set("onmessage", r.NewFunc("", func(host.Call) (host.Value, error) {
+		r.Then(r.Resolved(host.Undefined), func(host.Value) error { done = append(done, "promise"); return nil }, nil)
+		r.SetTimeout(time.Millisecond, func() error { done = append(done, "timer"); return nil })
+		return host.Undefined, nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do("a", "freeze", nil)
+	s.do("b", "post", []string{"b1", "now"})
+	s.pass(time.Minute)
+	if !slices.Equal(done, []string{"promise"}) || !r.Frozen() {
+		t.Errorf("while the page is frozen, what ran is %q", done)
+	}
+	s.do("a", "thaw", nil)
+	s.pass(time.Second)
+	if !slices.Equal(done, []string{"promise", "timer"}) {
+		t.Errorf("after it all, what ran is %q", done)
+	}
+}
+
+// The back/forward cache keeps six pages of a tab, those left last.
+func TestBackForwardCacheIsBounded(t *testing.T) {
+	s := newSimulated(t, 1)
+	s.do("a", "open", nil)
+	for range cachedPages + 2 {
+		s.do("a", "away", nil)
+	}
+	var kept []bool
+	for _, e := range s.tabs["a"].back {
+		kept = append(kept, e.page != nil)
+	}
+	if want := []bool{false, false, true, true, true, true, true, true}; !slices.Equal(kept, want) {
+		t.Errorf("kept are %v, want %v", kept, want)
+	}
+}
+
 // Origins and profiles share nothing.
 func TestOriginsAreApart(t *testing.T) {
 	s := newSimulated(t, 1)

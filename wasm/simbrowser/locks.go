@@ -157,9 +157,8 @@ func (b *Browser) dropLocks(p *page) {
 		}
 	}
 	slices.SortStableFunc(dropped, func(a, b *lockRequest) int { return strings.Compare(a.key, b.key) })
-	// What waits goes first: or it would be granted in passing.
-	for i := len(dropped) - 1; i >= 0; i-- {
-		b.leaveLock(dropped[i])
+	for _, r := range dropped {
+		b.leaveLock(r)
 	}
 }
 
