@@ -17,9 +17,9 @@ let apart = 0; // what the two clocks differed by when it last did
 let gap = () => {};
 
 // As they were when this script ran: what a page puts in their place later must neither get hold of the listeners nor
-// answer for an event. The getter throws for whatever is no event.
-const listen = EventTarget.prototype.addEventListener;
-const trusted = Object.getOwnPropertyDescriptor(new Event(""), "isTrusted").get;
+// answer for an event. The getter throws for whatever is no event. Where a page is only rendered there is neither.
+const listen = globalThis.EventTarget?.prototype.addEventListener;
+const trusted = globalThis.document && Object.getOwnPropertyDescriptor(new Event(""), "isTrusted").get;
 
 // watch listens in this window or in a frame of the same origin. Capture, so that no page can stop what it wants to keep from us.
 export function watch(view) {

@@ -5,16 +5,17 @@ const marked = new Set(); // documents with unsaved work: this one, and those of
 let take = () => false; // hands a choice to the agent
 let above; // the api of the window that watches this one
 
-const activation = navigator.userActivation;
+// As it was when this script ran: a page that puts another getter in its place later must not answer for a person.
+const active = Object.getOwnPropertyDescriptor(globalThis.UserActivation?.prototype ?? {}, "isActive")?.get;
 
 export const api = Object.freeze({
   get state() { return state(); },
   // A script must not keep a session alive (D1): this works only while the browser handles what a person did.
-  stay() { return above ? above.stay() : activation?.isActive === true && take("stay"); },
+  stay() { return above ? above.stay() : active?.call(navigator.userActivation) === true && take("stay"); },
   signOut() { return above ? above.signOut() : take("sign_out"); },
   markUnsaved(unsaved, page = document) {
     if (above) above.markUnsaved(unsaved, page);
-    else if (unsaved) marked.add(page);
+    else if (unsaved && page?.defaultView) marked.add(page);
     else marked.delete(page);
   },
 });
@@ -27,6 +28,6 @@ export function pass(to) { above = to; }
 
 // unsaved says whether there is unsaved work here or in a frame. A document that was left has no view any more.
 export function unsaved() {
-  for (const page of marked) if (page.defaultView) return true;
-  return false;
+  for (const page of marked) if (!page.defaultView) marked.delete(page);
+  return marked.size > 0;
 }

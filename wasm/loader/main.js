@@ -41,7 +41,8 @@ function read(script) {
 }
 
 if (globalThis.document) { // there is none where a page is only rendered
-  // An element with the id curfew answers to the name as well, but is nobody's own property.
-  if (!Object.hasOwn(globalThis, "curfew")) begin();
-  if (script) Object.defineProperties(script, Object.getOwnPropertyDescriptors(api));
+  // Where navigation replaces only parts of the page, the script runs again in a page that it guards already. A variable of the
+  // page, and an element with the id curfew, answer to the name as well; only ours cannot be written.
+  if (Object.getOwnPropertyDescriptor(globalThis, "curfew")?.writable !== false) begin();
+  if (script) Object.defineProperties(script, Object.getOwnPropertyDescriptors(globalThis.curfew));
 }
