@@ -86,8 +86,8 @@ func TestHearAnnouncementsInVirtualTime(t *testing.T) {
 	defer server.Close()
 	tab := chrome.Tab(t, chrome.New(t))
 	chrome.WithoutStreams(t, tab)
-	chrome.StopTime(t, tab)
 	chrome.Go(t, tab, server.URL)
+	chrome.StopTime(t, tab)
 	announcements := chrome.HearAnnouncements(t, tab)
 	chrome.Pass(t, tab, 3*time.Minute+time.Second, func(time.Duration) {})
 	if got, want := announcements.All(), []string{"4 minutes", "3 minutes", "2 minutes"}; !slices.Equal(got, want) {

@@ -106,3 +106,11 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestWhileTimeStandsStill(t *testing.T) {
+	tab, _ := open(t, "", shadow)
+	chrome.StopTime(t, tab)
+	if found, _ := axe.Run(t, tab); len(found) != 1 {
+		t.Errorf("axe found %v, want the button without a name", found)
+	}
+}
