@@ -57,6 +57,9 @@ type site struct {
 	beats    []beat
 	seq      uint64
 	key      string // the thumbprint of the key that signed in last (RFC 7638)
+	sid      string
+	user     string // the handle of whom the session is of
+	nobody   bool   // there is no session
 	form     url.Values
 	hold     chan struct{} // not nil: heartbeats and sign-outs wait for its closing
 
@@ -76,7 +79,7 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	now := time.Now().UnixMilli()
-	s := &site{t: t, dist: d, policy: strictPolicy, cache: "no-store", began: now, active: now, interval: 60_000, body: `<main><h1>Records</h1>
+	s := &site{t: t, dist: d, policy: strictPolicy, cache: "no-store", began: now, active: now, interval: 60_000, sid: "s1", user: "u1", body: `<main><h1>Records</h1>
 <p id=secret>Blood group: AB negative</p><button id=work>Work</button></main>`}
 	s.streams, s.quit = map[chan string]bool{}, make(chan struct{})
 	s.settings = wire.Settings{SessionTimeout: 24 * 3600_000, SessionWarning: 20 * 60_000, InactivityTimeout: 3600_000, InactivityWarning: 120_000}
@@ -92,7 +95,14 @@ func newSite(t testing.TB) *site {
 		if given, ok := r.URL.Query()["stay"]; ok {
 			stay = `data-stay="` + given[0] + `"`
 		}
-		s.page(w, `data-mode="sign-in" data-nonce="first" data-return-to="/back?a=1&amp;b=%C3%A6" `+stay, "")
+		back := "/back?a=1&amp;b=%C3%A6"
+		if r.FormValue("return_to") == "/.curfew/signed-in" {
+			back = "/.curfew/signed-in"
+		}
+		s.page(w, `data-mode="sign-in" data-nonce="first" data-return-to="`+back+`" `+stay, "")
+	})
+	mux.HandleFunc("GET /.curfew/signed-in", func(w http.ResponseWriter, r *http.Request) {
+		s.page(w, `data-mode="signed-in"`, "<h1>You are signed in</h1>")
 	})
 	mux.HandleFunc("GET /.curfew/sign-out", func(w http.ResponseWriter, r *http.Request) { s.page(w, `data-mode="sign-out"`, "") })
 	// Web resources (A10): the same loader by another name. Under late/ it takes its time, so that frames are there first.
@@ -190,10 +200,14 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	s.wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.nobody {
+		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.NoSession})
+		return
+	}
 	var b beat
 	if !claims(r.Header.Get(wire.HeaderProof), &b) {
 		w.Header().Set(wire.HeaderNonce, "fresh")
-		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.UseNonce, SID: "s1", Key: s.key, Seq: s.seq})
+		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.UseNonce, SID: s.sid, Key: s.key, Seq: s.seq})
 		return
 	}
 	s.seq = b.Seq
@@ -204,7 +218,7 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	}
 	reply := wire.Reply{
 		Now: now, Phase: wire.Active, Began: s.began, Active: s.active, Settings: s.settings, Seq: b.Seq,
-		Nonce: "fresh", Interval: s.interval, CheckBy: s.checkBy,
+		Nonce: "fresh", Interval: s.interval, CheckBy: s.checkBy, User: s.user,
 	}
 	if s.settings.SessionTimeout > 0 {
 		reply.SessionEnds = s.began + s.settings.SessionTimeout
