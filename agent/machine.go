@@ -71,6 +71,7 @@ type Machine struct {
 
 	sending  bool
 	sentStay bool // the request under way carries the choice to stay
+	again    bool // another tab asked since it was sent
 	sentGap  bool // it was sent after the gap; not told by the clocks, which somebody may have set since
 	sentAt   activity.Stamp
 	waitFrom activity.Stamp // the next request is due wait after this
@@ -237,7 +238,7 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 		// The end is here by this page's estimate and was not yet by the verifier's clock: ask again when it is there too.
 		m.wait = max(ends-reply.Now, 1)
 	}
-	if m.gap = m.gap && !m.sentGap; m.gap || m.staying || m.leaving {
+	if m.gap = m.gap && !m.sentGap; m.gap || m.staying || m.leaving || m.again {
 		m.dueNow(at) // it happened while this answer was under way
 	}
 	if reply.Phase == wire.Ended {

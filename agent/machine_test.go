@@ -21,6 +21,8 @@ const (
 // verifier is the smallest verifier that keeps the protocol: one session, judged by the shared rules.
 type verifier struct {
 	state  deadline.State
+	sid    string
+	user   string
 	seq    uint64
 	issued map[string]int64
 	down   bool
@@ -32,7 +34,7 @@ var times = policy.Settings{SessionTimeout: 8 * time.Hour, SessionWarning: 20 * 
 	InactivityTimeout: 15 * time.Minute, InactivityWarning: 2 * time.Minute}
 
 func newVerifier(s policy.Settings) *verifier {
-	return &verifier{state: deadline.Begin(s, start), issued: map[string]int64{}}
+	return &verifier{sid: "sid", user: "anna", state: deadline.Begin(s, start), issued: map[string]int64{}}
 }
 
 func (v *verifier) nonce(now int64) string {
@@ -51,13 +53,16 @@ func (v *verifier) answer(r agent.Request, now int64) (wire.Reply, error) {
 		return wire.Reply{}, &agent.Refused{Refusal: wire.Refusal{Error: wire.SessionEnded, Reason: v.state.Reason}}
 	}
 	again := func(code wire.Code) error {
-		return &agent.Refused{Refusal: wire.Refusal{Error: code, Nonce: v.nonce(now), SID: "sid", Seq: v.seq}}
+		return &agent.Refused{Refusal: wire.Refusal{Error: code, Nonce: v.nonce(now), SID: v.sid, Seq: v.seq}}
 	}
 	if r.Nonce == "" {
 		return wire.Reply{}, again(wire.UseNonce)
 	}
 	issued, ok := v.issued[r.Nonce]
 	if !ok || now-issued > 5*minute {
+		return wire.Reply{}, again(wire.UseNonce)
+	}
+	if r.Beat.SID != v.sid {
 		return wire.Reply{}, again(wire.UseNonce)
 	}
 	if r.Beat.Seq <= v.seq {
@@ -84,7 +89,7 @@ func (v *verifier) answer(r agent.Request, now int64) (wire.Reply, error) {
 		Settings: wire.Settings{SessionTimeout: s.Settings.SessionTimeout.Milliseconds(), SessionWarning: s.Settings.SessionWarning.Milliseconds(),
 			InactivityTimeout: s.Settings.InactivityTimeout.Milliseconds(), InactivityWarning: s.Settings.InactivityWarning.Milliseconds(),
 			AnyActivityStays: s.Settings.AnyActivityStays},
-		Seq: v.seq, Nonce: v.nonce(now), Interval: minute,
+		Seq: v.seq, Nonce: v.nonce(now), Interval: minute, User: v.user,
 	}, nil
 }
 
@@ -114,6 +119,7 @@ const (
 	page       = "page"
 	inactivity = "warning: inactivity"
 	session    = "warning: session"
+	checking   = "cover: One moment…"
 	signedOut  = "cover: You have been signed out"
 )
 

@@ -29,7 +29,7 @@ func (m *Machine) orders(at Moment) Orders {
 	}
 	out.Anew, out.Window = m.signIn && m.over == nil, m.signIn && at.Unsaved
 	m.orderOnce = orderOnce{}
-	if out.Want = m.place.Want(at.Now, at.Hidden); m.over != nil && m.place.Shared() {
+	if out.Want = m.place.Want(at.Now, at.Hidden, m.known); m.over != nil && m.place.Shared() {
 		out.Want = tabs.None
 	}
 	m.promised = out.Wake
@@ -166,7 +166,7 @@ func (m *Machine) request(at Moment) *Request {
 		m.askLeader(at)
 		return nil
 	}
-	m.sending, m.sentAt, m.sentStay, m.sentGap = true, at.Now, m.staying, m.gap
+	m.sending, m.again, m.sentAt, m.sentStay, m.sentGap = true, false, at.Now, m.staying, m.gap
 	m.seq++
 	beat := proof.Heartbeat{SID: m.sid, Seq: m.seq, Idle: m.idle(at.Now), Age: at.Now.Since(m.nonceAt), Stay: m.staying}
 	if m.staying {

@@ -88,6 +88,7 @@ func (m *Machine) asked(at Moment, message tabs.Message, age int64) {
 	}
 	if m.failures == 0 {
 		m.dueNow(at)
+		m.again = m.sending // what is under way was sent before
 	}
 	m.tellHere(at)
 }

@@ -36,9 +36,12 @@ type Drive struct {
 	Wakes   int            // how often the machine was woken by its own timer
 	Sent    int            // requests
 
-	Told   []agent.Event  // what the page was told
-	Saving int64          // how long the page takes to save its work before a sign-out
-	Posts  []tabs.Message // what the other tabs were told, until somebody takes it
+	Told    []agent.Event  // what the page was told
+	Cleared bool           // the page was told to forget everything
+	Saving  int64          // how long the page takes to save its work before a sign-out
+	Posts   []tabs.Message // what the other tabs were told, until somebody takes it
+
+	Then func() // what is done after each of the machine's orders; nil: nothing
 
 	savedAt   int64 // by the verifier's clock; 0: nothing is being saved
 	wakeAt    int64 // by the monotonic clock
@@ -76,45 +79,60 @@ func (d *Drive) Wake() { d.take(d.Machine.Wake(d.Moment())) }
 // Gap is the page's return from where it did not run.
 func (d *Drive) Gap() { d.take(d.Machine.Gap(d.Moment())) }
 
+// Recall hands the machine what an earlier page kept.
+func (d *Drive) Recall(memory string) { d.take(d.Machine.Recall(d.Moment(), memory)) }
+
+// Hear hands the machine a message of another tab.
+func (d *Drive) Hear(message tabs.Message) { d.take(d.Machine.Heard(d.Moment(), message)) }
+
 // Sleep lets time pass with the machine suspended: the monotonic clock stands still and no timer fires.
 func (d *Drive) Sleep(length int64) { d.Now += length }
 
 // Pass lets time pass, waking the machine and carrying its requests.
 func (d *Drive) Pass(length int64) {
-	until := d.Now + length
-	for {
-		next := until
-		if d.asked != nil {
-			if !d.delivered {
-				next = min(next, max(d.arrives, d.Now))
-			} else {
-				next = min(next, max(d.returns, d.Now))
-			}
-		}
-		if at := d.Now + d.wakeAt - d.Mono; at < next {
-			next = max(at, d.Now)
-		}
-		if d.savedAt != 0 {
-			next = min(next, max(d.savedAt, d.Now))
-		}
+	for until := d.Now + length; ; {
+		next := min(d.next(), until)
 		d.Mono += next - d.Now
 		d.Now = next
-		switch {
-		case d.asked != nil && !d.delivered && d.Now >= d.arrives:
-			d.reply, d.err = d.Verifier(*d.asked, d.Now)
-			d.delivered, d.returns = true, d.Now+d.Latency
-		case d.asked != nil && d.delivered && d.Now >= d.returns:
-			d.answer()
-		case d.savedAt != 0 && d.Now >= d.savedAt:
-			d.savedAt = 0
-			d.take(d.Machine.Saved(d.Moment()))
-		case d.Mono >= d.wakeAt:
-			d.Wakes++
-			d.take(d.Machine.Wake(d.Moment()))
-		case d.Now >= until:
+		if !d.fire() && d.Now >= until {
 			return
 		}
 	}
+}
+
+// next is when something happens by itself, by the verifier's clock.
+func (d *Drive) next() int64 {
+	next := d.Now + d.wakeAt - d.Mono
+	switch {
+	case d.asked != nil && !d.delivered:
+		next = min(next, d.arrives)
+	case d.asked != nil:
+		next = min(next, d.returns)
+	}
+	if d.savedAt != 0 {
+		next = min(next, d.savedAt)
+	}
+	return max(next, d.Now)
+}
+
+// fire lets one thing happen that is due, and reports whether there was one.
+func (d *Drive) fire() bool {
+	switch {
+	case d.asked != nil && !d.delivered && d.Now >= d.arrives:
+		d.reply, d.err = d.Verifier(*d.asked, d.Now)
+		d.delivered, d.returns = true, d.Now+d.Latency
+	case d.asked != nil && d.delivered && d.Now >= d.returns:
+		d.answer()
+	case d.savedAt != 0 && d.Now >= d.savedAt:
+		d.savedAt = 0
+		d.take(d.Machine.Saved(d.Moment()))
+	case d.Mono >= d.wakeAt:
+		d.Wakes++
+		d.take(d.Machine.Wake(d.Moment()))
+	default:
+		return false
+	}
+	return true
 }
 
 func (d *Drive) answer() {
@@ -142,6 +160,7 @@ func (d *Drive) take(orders agent.Orders) {
 	} else if orders.Leave != "" {
 		d.Left = orders.Leave
 	}
+	d.Cleared = d.Cleared || orders.Clear
 	d.Told = append(d.Told, orders.Tell...)
 	d.Posts = append(d.Posts, orders.Post...)
 	for _, event := range orders.Tell {
@@ -153,6 +172,9 @@ func (d *Drive) take(orders agent.Orders) {
 	if orders.Send != nil {
 		d.Sent++
 		d.asked, d.delivered, d.arrives = orders.Send, false, d.Now+d.Latency
+	}
+	if d.Then != nil {
+		d.Then()
 	}
 }
 

@@ -65,15 +65,15 @@ func (p *Place) Asked() activity.Stamp { return p.asked }
 // Answered says that the answer is here.
 func (p *Place) Answered() { p.asked = activity.Stamp{} }
 
-// Want is what this tab wants of the lock. A tab that nobody sees leaves it to the others, unless the leader is silent: what is
-// hidden is late, and what is seen must not wait for it.
-func (p *Place) Want(now activity.Stamp, hidden bool) Want {
+// Want is what this tab wants of the lock. A tab that is seen takes it from one that is hidden, whose timers are late, but not before
+// that one has told it how the session stands. A silent leader loses it in any case.
+func (p *Place) Want(now activity.Stamp, hidden, known bool) Want {
 	switch {
 	case !p.shared:
 		return ""
 	case p.leads:
 		return Queue
-	case p.stealing, p.silent(now), !hidden && p.hidden:
+	case p.stealing, p.silent(now), known && !hidden && p.hidden:
 		p.stealing = true
 		return Steal
 	}
