@@ -189,7 +189,7 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 		m.place.Answered() // what was asked before did not tell of it
 		m.dueNow(at)
 	case warning.SignOut:
-		if !m.leaving {
+		if !m.leaving && m.over == nil {
 			m.leaving, m.leftAt = true, at.Now
 		}
 		m.dueNow(at)

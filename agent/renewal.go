@@ -18,6 +18,7 @@ func (m *Machine) renew(at Moment) {
 		return
 	}
 	m.renewing, m.renewedAt = true, at.Now
+	m.leaving, m.saved = false, false // that was about the session that is over
 	m.forget()
 	m.dueNow(at)
 }

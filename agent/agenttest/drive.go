@@ -79,6 +79,12 @@ func (d *Drive) Wake() { d.take(d.Machine.Wake(d.Moment())) }
 // Gap is the page's return from where it did not run.
 func (d *Drive) Gap() { d.take(d.Machine.Gap(d.Moment())) }
 
+// Seen is somebody coming to the page.
+func (d *Drive) Seen() { d.take(d.Machine.Seen(d.Moment())) }
+
+// Blocked is the browser not opening the window to sign in.
+func (d *Drive) Blocked() { d.take(d.Machine.Blocked(d.Moment())) }
+
 // Recall hands the machine what an earlier page kept.
 func (d *Drive) Recall(memory string) { d.take(d.Machine.Recall(d.Moment(), memory)) }
 

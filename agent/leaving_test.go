@@ -1,0 +1,51 @@
+package agent_test
+
+import (
+	"testing"
+
+	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/wire"
+)
+
+// anew lets the user begin another session in this browser.
+func (v *verifier) anew(sid string, now int64) {
+	v.sid, v.seq, v.state = sid, 0, deadline.Begin(times, now)
+}
+
+// A15, B4: a page that signed out and comes back through the history after the user has signed in anew does not sign that session
+// out as well.
+func TestB4_PageThatSignedOutComesBackInTheNextSession(t *testing.T) {
+	v, d := begin(times)
+	d.Choose(warning.SignOut)
+	d.Pass(5 * second)
+	if v.state.Reason != wire.SignedOut || d.Left != "/signed-out" {
+		t.Fatalf("ended for %q, leaving to %q", v.state.Reason, d.Left)
+	}
+	v.anew("second", d.Now)
+	d.Pass(minute)
+	d.Gap()
+	d.Pass(10 * second)
+	if v.state.EndedAt != 0 {
+		t.Fatalf("coming back ended the next session: %s", v.state.Reason)
+	}
+	expect(t, d, page)
+}
+
+// A choice to sign out on a page whose session is over means nothing, now or in the next session.
+func TestB4_SignOutAfterTheEndIsNone(t *testing.T) {
+	v, d := begin(times)
+	v.state = deadline.Step(v.state, deadline.End{Reason: wire.EndedByAdmin}, d.Now)
+	d.Pass(2 * minute)
+	expect(t, d, signedOut)
+	d.Choose(warning.SignOut)
+	d.Pass(10 * second)
+	expect(t, d, signedOut)
+	v.anew("second", d.Now)
+	d.Gap()
+	d.Pass(10 * second)
+	if v.state.EndedAt != 0 {
+		t.Fatalf("the choice ended the next session: %s", v.state.Reason)
+	}
+	expect(t, d, page)
+}
