@@ -98,7 +98,10 @@ func Load(dir string) (*Catalog, error) {
 			return nil, err
 		}
 		name := "texts." + tag + "." + f.hash + ".json"
-		c.files[name], c.names[tag] = f, name
+		c.files[name] = f
+		if l != own[English] {
+			c.names[tag] = name
+		}
 	}
 	slices.SortFunc(c.languages, func(a, b *Language) int {
 		if first := rank(a) - rank(b); first != 0 {

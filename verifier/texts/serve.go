@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// file is one language as browsers fetch it.
+// file is one language as browsers fetch it. The hash is short, because every page carries it: it only tells versions of one file apart.
 type file struct {
 	hash  string
 	plain []byte
@@ -43,10 +43,11 @@ func newFile(l *Language) (file, error) {
 		return file{}, err
 	}
 	sum := sha256.Sum256(plain.Bytes())
-	return file{hash: hex.EncodeToString(sum[:8]), plain: plain.Bytes(), gzip: packed.Bytes()}, nil
+	return file{hash: hex.EncodeToString(sum[:4]), plain: plain.Bytes(), gzip: packed.Bytes()}, nil
 }
 
-// Names maps the lower-case tag of each language to the name of its file. The caller may change the map.
+// Names maps the lower-case tag of each language to the name of its file. The embedded English has none, because the agent has it
+// already. The caller may change the map.
 func (c *Catalog) Names() map[string]string { return maps.Clone(c.names) }
 
 // ServeHTTP answers GET and HEAD for a language's file, by the name that ends the address, and anything else with 404: a name has the

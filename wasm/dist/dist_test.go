@@ -211,12 +211,12 @@ func TestPrefixIsReplaced(t *testing.T) {
 	}
 }
 
-// typical is a site as most are: with a name, a logo and six languages.
+// typical is a site as most are: with a name, a logo and five languages besides English.
 func typical() dist.Site {
 	site := dist.Site{Name: "Nordlys Hospital", Logo: "/static/logo.svg", Languages: map[string]string{}}
-	for _, tag := range []string{"ar", "da", "de", "en", "es", "fr"} {
+	for _, tag := range []string{"ar", "da", "de", "es", "fr"} {
 		sum := sha256.Sum256([]byte(tag))
-		site.Languages[tag] = "texts." + tag + "." + hex.EncodeToString(sum[:8]) + ".json"
+		site.Languages[tag] = "texts." + tag + "." + hex.EncodeToString(sum[:4]) + ".json"
 	}
 	return site
 }
@@ -259,8 +259,8 @@ func TestBuild(t *testing.T) {
 	if n := bytes.Count(d.Loader(), []byte(`"`+dist.DefaultPrefix+`"`)); n != 1 {
 		t.Errorf("the default prefix stands in the loader %d times, want once", n)
 	}
-	if n := bytes.Count(d.Loader(), []byte(`"`+dist.Placeholder+`"`)); n > 1 {
-		t.Errorf("the place for a site's settings stands in the loader %d times, want at most once", n)
+	if n := bytes.Count(d.Loader(), []byte(`"`+dist.Placeholder+`"`)); n != 1 {
+		t.Errorf("the place for a site's settings stands in the loader %d times, want once", n)
 	}
 	if strings.Contains(script, dist.Placeholder) {
 		t.Error("the place for a site's settings is in what a page gets")

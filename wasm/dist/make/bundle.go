@@ -56,8 +56,8 @@ func (t *toolchain) bundle(names names) ([]byte, error) {
 	if n := bytes.Count(script, []byte(strconv.Quote(dist.DefaultPrefix))); n != 1 {
 		return nil, fmt.Errorf("bundling the loader: the default prefix stands in it %d times, want once, so that it can be replaced", n)
 	}
-	if n := bytes.Count(script, []byte(strconv.Quote(dist.Placeholder))); n > 1 {
-		return nil, fmt.Errorf("bundling the loader: the place for a site's settings stands in it %d times, want at most once, so that it can be replaced", n)
+	if n := bytes.Count(script, []byte(strconv.Quote(dist.Placeholder))); n != 1 {
+		return nil, fmt.Errorf("bundling the loader: the place for a site's settings stands in it %d times, want once, so that it can be replaced", n)
 	}
 	return script, nil
 }
