@@ -11,6 +11,8 @@ type stamp struct{ wall, mono float64 }
 
 var never = stamp{math.Inf(1), math.Inf(1)}
 
+func (s stamp) apart() float64 { return s.wall - s.mono }
+
 func (p *page) stamp() stamp {
 	clock := p.tab.browser.clock
 	return stamp{float64(clock.WallMillis()), float64(clock.Mono-p.began) / 1e6}
@@ -27,14 +29,14 @@ type activity struct {
 	object *host.Object // what the agent reads
 	x, y   float64
 	moved  bool
-	due    stamp // the agent should have looked at the page by then
-	end    stamp // the session ends then
-	late   func(over bool) error
+	due    stamp   // the agent has looked at the page by then, or there was a gap
+	apart  float64 // what the two clocks differed by when it last did
+	gap    func() error
 }
 
 func newActivity(p *page) *activity {
 	object := p.realm.NewObject().Define("wall", host.Number(0)).Define("mono", host.Number(0))
-	return &activity{page: p, object: object, due: never, end: never}
+	return &activity{page: p, object: object, due: never}
 }
 
 // input is one raw event as window's capture listeners see it.
@@ -66,24 +68,35 @@ func (a *activity) take(in input) error {
 	}
 	now := a.page.stamp()
 	a.object.Define("wall", host.Number(now.wall)).Define("mono", host.Number(now.mono))
-	if now.beyond(a.due) {
-		return a.late(now.beyond(a.end))
+	if a.late() {
+		return a.gap()
 	}
 	return nil
 }
 
-// slack is how late a timer is without any gap.
-const slack = 1500
+// How late in milliseconds the agent wakes without any gap, while the page is seen and while it is hidden, and how far the clocks
+// may move apart.
+const (
+	lateSeen   = 10_000
+	lateHidden = 75_000
+	maxApart   = 5_000
+)
 
 // expect sets when the agent means to wake and when the session ends, in milliseconds from now; 0: unknown.
 func (a *activity) expect(wake, end float64) {
 	now := a.page.stamp()
-	a.end = never
-	if end > 0 {
-		a.end = now.after(end)
-		wake = min(wake, end-slack)
+	limit := wake + lateHidden
+	if a.page.visible() {
+		limit = wake + lateSeen
 	}
-	a.due = now.after(wake + slack)
+	if end > 0 {
+		limit = min(limit, end)
+	}
+	a.due, a.apart = now.after(limit), now.apart()
 }
 
-func (a *activity) ended() bool { return a.page.stamp().beyond(a.end) }
+// late reports whether there was a gap (A13).
+func (a *activity) late() bool {
+	now := a.page.stamp()
+	return now.beyond(a.due) || a.due != never && math.Abs(now.apart()-a.apart) > maxApart
+}

@@ -127,6 +127,7 @@ func (t *Tab) Show() error {
 		if t.page != nil {
 			t.page.throttle()
 			t.page.event("visibilitychange", false)
+			t.page.event("focus", false)
 		}
 	}
 	if errors.Is(t.failed, errDiscarded) {

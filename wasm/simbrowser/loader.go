@@ -15,6 +15,7 @@ type loader struct {
 	asked    float64 // when the agent was woken without having answered since
 	state    string
 	failed   bool
+	alone    bool // nothing is guarded here
 }
 
 // patience is how long in milliseconds a woken agent may take.
@@ -23,7 +24,7 @@ const patience = 20_000
 func newLoader(p *page) *loader {
 	l := &loader{page: p, activity: newActivity(p), state: "starting"}
 	l.stage.page = p
-	l.activity.late = l.look
+	l.activity.gap = func() error { return l.look("gap") }
 	return l
 }
 
@@ -50,8 +51,11 @@ func (l *loader) port(prefix string, script map[string]string) *host.Object {
 		Define("returnTo", or(script["data-return-to"], "/")).
 		Define("stay", host.Bool(script["data-stay"] == "1")).
 		Define("activity", l.activity.object).
-		Define("wake", host.Null).
-		Define("gap", host.Null)
+		Define("checking", l.page.realm.NewArray(host.String("One moment…"), host.String("We are checking that your session is still open.")))
+	for _, set := range [...]string{"wake", "seen", "gap", "life", "choose"} {
+		l.object.Define(set, host.Null)
+	}
+	l.alone = script["data-mode"] == "sign-in" || script["data-mode"] == "signed-in"
 	l.defineAPI()
 	method := func(name string, do func(c host.Call) error) {
 		l.object.DefineFunc(name, func(c host.Call) (host.Value, error) { return host.Undefined, do(c) })
@@ -137,16 +141,20 @@ func call(f *host.Object) func() error {
 	}
 }
 
-// look wakes the agent. over covers the page first, within the same event (A13).
-func (l *loader) look(over bool) error { return l.ask(over, "wake") }
-
-// ask calls what the agent set for being woken, or for a gap.
-func (l *loader) ask(over bool, what string) error {
-	if l.failed {
-		return nil
+// look wakes the agent by what it set: wake, seen because of a person, or gap, which covers the page first, within the same event.
+func (l *loader) look(how string) error {
+	v, err := l.object.Get(how)
+	if err != nil || l.failed || l.alone || host.IsNullish(v) {
+		return err
 	}
-	if over && !l.stage.covered() {
-		l.stage.cover("One moment…", "We are checking that your session is still open.", "", nil)
+	if how == "gap" && !l.stage.covered() {
+		var texts [2]string
+		for i := range texts {
+			if texts[i], err = l.checking(i); err != nil {
+				return err
+			}
+		}
+		l.stage.cover(texts[0], texts[1], "", nil)
 	}
 	now := l.page.stamp().mono
 	if l.asked > 0 && now-l.asked > patience {
@@ -156,46 +164,37 @@ func (l *loader) ask(over bool, what string) error {
 	if l.asked == 0 {
 		l.asked = now
 	}
-	return l.call(what)
+	return l.call(how)
 }
 
-// set reports whether the agent set something on the port.
-func (l *loader) set(what string) bool {
-	v, err := l.object.Get(what)
-	return err == nil && !host.IsNullish(v)
+// checking is a text of the cover for a gap, which the agent may have put into the page's language.
+func (l *loader) checking(i int) (string, error) {
+	v, err := l.object.Get("checking")
+	if err != nil {
+		return "", err
+	}
+	list, err := host.Elements(v)
+	if err != nil || i >= len(list) {
+		return "", err
+	}
+	return host.ToString(list[i])
 }
 
-// lifecycle is what the loader does about the events of the page's lifecycle: it tells the agent, and what brings the page back
-// before a person's eyes wakes it.
+// lifecycle is what the loader does about the events of the page's lifecycle and about focus.
 func (l *loader) lifecycle(kind string, persisted bool) error {
+	if l.alone {
+		return nil
+	}
 	if err := l.call("life", host.String(kind)); err != nil {
 		return err
 	}
-	switch kind {
-	case "visibilitychange", "resume":
-		return l.seen()
-	case "pageshow":
-		if persisted {
-			return l.gap()
-		}
+	switch seen := l.page.visible(); {
+	case kind == "resume", persisted && kind == "pageshow", seen && l.activity.late():
+		return l.look("gap")
+	case seen:
+		return l.look("seen")
 	}
-	return nil
-}
-
-// seen is visibilitychange, resume and focus of a page that a person now sees.
-func (l *loader) seen() error {
-	if !l.set("wake") || !l.page.visible() {
-		return nil
-	}
-	return l.look(l.activity.ended())
-}
-
-// gap is a page that comes out of the back/forward cache: nothing is shown before the verifier has answered.
-func (l *loader) gap() error {
-	if !l.set("gap") {
-		return nil
-	}
-	return l.ask(true, "gap")
+	return l.look("wake")
 }
 
 // fail covers the page for good (D5).

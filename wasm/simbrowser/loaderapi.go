@@ -37,12 +37,20 @@ func (t *Tab) choose(name string) error {
 		return errNoTab
 	}
 	p.realm.Post(func() error {
-		if name == "" {
+		if name == "" || p.loader.alone {
 			return nil
 		}
 		return p.loader.call("choose", host.String(name))
 	})
 	return t.browser.world.Pass(0)
+}
+
+// Spoken is the language that the agent said its texts are in, empty before it did.
+func (t *Tab) Spoken() string {
+	if t.page == nil {
+		return ""
+	}
+	return t.page.spoken
 }
 
 // MarkUnsaved is the page's own code saying that it has unsaved work, or none any more. The next page has none.
@@ -56,10 +64,13 @@ func (t *Tab) MarkUnsaved(unsaved bool) {
 func (l *loader) defineAPI() {
 	p := l.page
 	l.object.
-		Define("life", host.Null).
-		Define("choose", host.Null).
 		Define("site", host.String("{}")).
 		DefineFunc("texts", func(host.Call) (host.Value, error) { return p.realm.Resolved(host.Null), nil }).
+		DefineFunc("speak", func(c host.Call) (host.Value, error) {
+			var err error
+			p.spoken, err = c.String(0)
+			return host.Undefined, err
+		}).
 		DefineFunc("unsaved", func(host.Call) (host.Value, error) { return host.Bool(p.unsaved), nil }).
 		DefineFunc("tell", func(c host.Call) (host.Value, error) {
 			kind, err := c.String(0)

@@ -109,7 +109,7 @@ func TestLifeAndChoices(t *testing.T) {
 	pass(t, w, time.Second)
 	must(tab.Back())
 	tab.Close()
-	want := "choose stay, choose sign_out, life visibilitychange, life freeze, life resume, life visibilitychange, " +
+	want := "choose stay, choose sign_out, life visibilitychange, life freeze, life resume, life visibilitychange, life focus, " +
 		"life pagehide, life visibilitychange, life freeze, life resume, life visibilitychange, life pageshow, life pagehide, life visibilitychange"
 	if got := strings.Join(heard, ", "); got != want {
 		t.Errorf("heard %s\nwant %s", got, want)

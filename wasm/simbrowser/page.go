@@ -22,8 +22,9 @@ type page struct {
 	elem   *host.Class
 
 	lang      string
-	unsaved   bool // the page's own code said so
-	hung      bool // busy, so that nothing runs
+	spoken    string // the language of what the agent shows
+	unsaved   bool   // the page's own code said so
+	hung      bool   // busy, so that nothing runs
 	hangs     int
 	left      bool                              // pagehide was fired
 	cached    bool                              // in the back/forward cache

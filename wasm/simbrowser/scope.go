@@ -10,7 +10,7 @@ import (
 // unoffered are the globals that wasm/host gives every realm and the loader's scope (wasm/loader/run.js) does not have.
 var unoffered = [...]string{
 	"Function", "Error", "TypeError", "RangeError", "SyntaxError", "ReferenceError", "EvalError", "URIError", "AggregateError",
-	"Promise", "Math", "Reflect", "Symbol", "Map", "Set", "String", "Number", "Boolean", "ArrayBuffer", "DataView",
+	"Math", "Reflect", "Symbol", "Map", "Set", "String", "Number", "Boolean", "ArrayBuffer", "DataView",
 	"Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array",
 	"BigInt64Array", "BigUint64Array", "TextEncoder", "TextDecoder", "structuredClone", "setTimeout", "clearTimeout",
 	"setInterval", "clearInterval", "queueMicrotask", "btoa", "atob", "parseInt", "parseFloat", "isNaN", "isFinite",

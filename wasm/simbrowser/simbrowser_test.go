@@ -99,7 +99,7 @@ func TestScope(t *testing.T) {
 	g := newTab(t, w.NewBrowser("one", 0)).realm.Global()
 	for _, name := range []string{
 		"fs", "process", "path", "curfew", "Object", "Array", "Uint8Array", "Date", "URL", "console", "AbortController",
-		"encodeURIComponent", "document", "location", "performance", "crypto", "fetch", "indexedDB", "JSON", "BroadcastChannel",
+		"encodeURIComponent", "document", "location", "performance", "crypto", "fetch", "indexedDB", "JSON", "Promise", "BroadcastChannel",
 		"localStorage", "navigator",
 	} {
 		if !g.Has(name) {

@@ -59,6 +59,9 @@ func (s *simulated) begin(p *page) {
 	s.pages[p] = st
 	p.defineScope(p.realm.NewObject())
 	p.watch = func(kind string, persisted bool) {
+		if kind == "focus" {
+			return // a headless browser has its own mind about that
+		}
 		mark := " "
 		if persisted {
 			mark = " persisted "
