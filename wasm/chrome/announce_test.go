@@ -65,7 +65,7 @@ func TestHearAnnouncements(t *testing.T) {
 		{`log.append(" three")`, []string{"three"}},
 	} {
 		if step.does == "" { // another page
-			chrome.Go(t, tab, strings.Replace(server.URL, "127.0.0.1", "localhost", 1)) // in another process, whose nodes have the same numbers
+			chrome.Go(t, tab, strings.Replace(server.URL, "127.0.0.1", "localhost", 1)) // in another process, whose nodes are numbered anew
 		} else {
 			chrome.Eval[any](t, tab, `void (`+step.does+`)`)
 		}
