@@ -145,6 +145,12 @@ func TestTabsAndWindows(t *testing.T) {
 	firefox.Until(t, beside, `document.visibilityState === "hidden"`)
 	firefox.Until(t, window, `document.visibilityState === "visible"`)
 
+	firefox.Minimize(t, window)
+	if seen := firefox.Eval[string](t, first, `document.visibilityState`); seen != "visible" {
+		t.Errorf("with the other window minimized, the first tab is %s", seen)
+	}
+	firefox.Restore(t, window)
+
 	const locks = `navigator.locks.query().then((all) => all.held.map((lock) => lock.name).sort().join(" "))`
 	if got := firefox.Eval[string](t, first, locks); got != "/beside /first /window" {
 		t.Errorf("%q hold locks", got)
