@@ -108,6 +108,9 @@ func TestA15_SignInWindow(t *testing.T) {
 		d.Unsaved = unsaved
 		d.Pass(16 * minute)
 		expect(t, d, signedOut)
+		if d.Orders.Cover.Unsaved != unsaved {
+			t.Errorf("unsaved %v: the cover says %v", unsaved, d.Orders.Cover.Unsaved)
+		}
 		d.Choose(warning.SignInAgain)
 		if d.Left != "sign-in" || d.Orders.Window != unsaved || d.Orders.Anew {
 			t.Errorf("unsaved %v: %+v", unsaved, d.Orders)

@@ -39,7 +39,9 @@ func (m *Machine) orders(at Moment) Orders {
 func (m *Machine) decide(at Moment) Orders {
 	switch {
 	case m.over != nil:
-		out := Orders{Cover: m.over, Wake: idleWake}
+		cover := *m.over
+		cover.Unsaved = at.Unsaved && cover.Button == warning.SignInAgain
+		out := Orders{Cover: &cover, Wake: idleWake}
 		if m.renewing {
 			out.Send = m.request(at)
 			out.Wake = m.untilRequest(at)
