@@ -5,13 +5,14 @@ const marked = new Set(); // documents with unsaved work: this one, and those of
 let take = () => false; // hands a choice to the agent
 let above; // the api of the window that watches this one
 
-// As it was when this script ran: a page that puts another getter in its place later must not answer for a person.
+// As they were when this script ran: what a page puts in their place later must not answer for a person.
 const active = Object.getOwnPropertyDescriptor(globalThis.UserActivation?.prototype ?? {}, "isActive")?.get;
+const activation = globalThis.navigator?.userActivation;
 
 export const api = Object.freeze({
   get state() { return state(); },
   // A script must not keep a session alive (D1): this works only while the browser handles what a person did.
-  stay() { return above ? above.stay() : active?.call(navigator.userActivation) === true && take("stay"); },
+  stay() { return above ? above.stay() : active?.call(activation) === true && take("stay"); },
   signOut() { return above ? above.signOut() : take("sign_out"); },
   markUnsaved(unsaved, page = document) {
     if (above) above.markUnsaved(unsaved, page);
@@ -21,7 +22,7 @@ export const api = Object.freeze({
 });
 
 // choices sets who takes what the page chooses.
-export function choices(then) { take = (choice) => then(choice) === true; }
+export function choices(then) { take = (choice) => state() === "armed" && then(choice) === true; }
 
 // pass makes this page's api that of a window above it.
 export function pass(to) { above = to; }
