@@ -33,6 +33,8 @@ type beat struct {
 	Seq  uint64 `json:"seq"`
 	Idle int64  `json:"idle"`
 	Stay bool   `json:"stay"`
+	From string `json:"-"` // the page that sent it
+	At   int64  `json:"-"` // when, by the verifier's clock
 }
 
 // site is an application's page with the scripted verifier beside it.
@@ -69,7 +71,13 @@ type site struct {
 	eventsLast   time.Duration        // how long the verifier keeps one, 0: for ever
 	quit         chan struct{}
 
-	personal dist.Site // what the loader knows of this application
+	personal dist.Site         // what the loader knows of this application
+	files    map[string][]byte // below the prefix, by name
+	html     string            // attributes of every page's root; empty: English
+	head     string            // added to every page's head
+
+	ahead   int64 // the verifier's clock is that many milliseconds ahead of the test's
+	refused int   // requests for a nonce, and what else was not answered with a reply
 }
 
 func newSite(t testing.TB) *site {
@@ -139,13 +147,16 @@ func newSite(t testing.TB) *site {
 
 func (s *site) page(w http.ResponseWriter, attributes, body string) {
 	s.mu.Lock()
-	policy, cache := s.policy, s.cache
+	policy, cache, html, head := s.policy, s.cache, s.html, s.head
 	s.mu.Unlock()
+	if html == "" {
+		html = "lang=en"
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", cache)
 	w.Header().Set("Content-Security-Policy", policy)
-	fmt.Fprintf(w, `<!doctype html><html lang=en><meta name=viewport content="width=device-width"><title>Clinic</title>
-<script src="/.curfew/agent.js" async %s></script><body>%s</body></html>`, attributes, body)
+	fmt.Fprintf(w, `<!doctype html><html %s><meta name=viewport content="width=device-width"><title>Clinic</title>%s
+<script src="/.curfew/agent.js" async %s></script><body>%s</body></html>`, html, head, attributes, body)
 }
 
 func (s *site) loader(w http.ResponseWriter, r *http.Request) {
@@ -157,8 +168,13 @@ func (s *site) loader(w http.ResponseWriter, r *http.Request) {
 
 func (s *site) serveWasm(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	damage := s.damage
+	damage, file := s.damage, s.files[r.PathValue("wasm")]
 	s.mu.Unlock()
+	if file != nil {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(file)
+		return
+	}
 	if damage && r.Method == http.MethodGet {
 		bytes := append([]byte(nil), s.dist.Wasm()...)
 		bytes[len(bytes)-1] ^= 1
@@ -206,13 +222,21 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	}
 	var b beat
 	if !claims(r.Header.Get(wire.HeaderProof), &b) {
+		s.refused++
 		w.Header().Set(wire.HeaderNonce, "fresh")
 		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.UseNonce, SID: s.sid, Key: s.key, Seq: s.seq})
 		return
 	}
+	if b.Seq <= s.seq { // a replay, or another tab was faster
+		s.refused++
+		w.Header().Set(wire.HeaderNonce, "fresh")
+		answer(w, http.StatusConflict, wire.Refusal{Error: wire.Replayed, SID: "s1", Key: s.key, Seq: s.seq})
+		return
+	}
 	s.seq = b.Seq
+	now := s.now()
+	b.From, b.At = r.Referer(), now
 	s.beats = append(s.beats, b)
-	now := time.Now().UnixMilli()
 	if b.Stay || b.Idle < now-s.active {
 		s.active = now - b.Idle
 	}
@@ -285,6 +309,9 @@ func answer(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
+// now is the verifier's clock, in milliseconds since the epoch. It is called in set and where s.mu is held.
+func (s *site) now() int64 { return time.Now().UnixMilli() + s.ahead }
+
 // set changes the script.
 func (s *site) set(change func(*site)) {
 	s.mu.Lock()
@@ -295,19 +322,19 @@ func (s *site) set(change func(*site)) {
 // warnInactivity makes the inactivity warning due, with about left milliseconds to go.
 func (s *site) warnInactivity(left int64) {
 	s.set(func(s *site) {
-		s.active = time.Now().UnixMilli() - s.settings.InactivityTimeout + left
+		s.active = s.now() - s.settings.InactivityTimeout + left
 		s.began = s.active
 	})
 }
 
 // warnSession makes the session warning due.
 func (s *site) warnSession(left int64) {
-	s.set(func(s *site) { s.began = time.Now().UnixMilli() - s.settings.SessionTimeout + left })
+	s.set(func(s *site) { s.began = s.now() - s.settings.SessionTimeout + left })
 }
 
 // warnUnchecked makes the warning of the identity provider's silence due, in a session that has no end of its own.
 func (s *site) warnUnchecked(left int64) {
-	s.set(func(s *site) { s.settings.SessionTimeout, s.checkBy = 0, time.Now().UnixMilli()+left })
+	s.set(func(s *site) { s.settings.SessionTimeout, s.checkBy = 0, s.now()+left })
 }
 
 func (s *site) allBeats() []beat {
