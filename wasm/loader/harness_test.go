@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,8 +77,9 @@ type site struct {
 	html     string            // attributes of every page's root; empty: English
 	head     string            // added to every page's head
 
-	ahead   int64 // the verifier's clock is that many milliseconds ahead of the test's
-	refused int   // requests for a nonce, and what else was not answered with a reply
+	ahead   int64             // the verifier's clock is that many milliseconds ahead of the test's
+	refused int               // requests for a nonce, and what else was not answered with a reply
+	pages   map[string]string // more pages, by path: whole documents, with the script or without
 }
 
 func newSite(t testing.TB) *site {
@@ -132,9 +134,20 @@ func newSite(t testing.TB) *site {
 	}
 	mux.HandleFunc("GET /bye", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "bye") })
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		if path.Base(r.URL.Path) == "ClientGlobalContext.js.aspx" {
+			s.loader(w, r)
+			return
+		}
 		s.mu.Lock()
-		body := s.body
+		body, policy := s.body, s.policy
+		whole, ok := s.pages[r.URL.Path]
 		s.mu.Unlock()
+		if ok {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Content-Security-Policy", policy)
+			fmt.Fprint(w, whole)
+			return
+		}
 		s.page(w, "", body)
 	})
 	s.Server = httptest.NewServer(mux)

@@ -4,7 +4,7 @@ import { watch } from "./activity.js";
 import { api, pass } from "./api.js";
 import { createPort } from "./port.js";
 import { run } from "./run.js";
-import { adopted } from "./frames.js";
+import { adopted, askAgain } from "./frames.js";
 import { setState } from "./state.js";
 import { textsFrom } from "./texts.js";
 
@@ -44,5 +44,6 @@ if (globalThis.document) { // there is none where a page is only rendered
   // Where navigation replaces only parts of the page, the script runs again in a page that it guards already. A variable of the
   // page, and an element with the id curfew, answer to the name as well; only ours cannot be written.
   if (Object.getOwnPropertyDescriptor(globalThis, "curfew")?.writable !== false) begin();
+  else askAgain();
   if (script) Object.defineProperties(script, Object.getOwnPropertyDescriptors(globalThis.curfew));
 }
