@@ -20,6 +20,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/login/oidctest"
 	"github.com/curfew-project/curfew/verifier/settings"
 	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/chrome/axe"
 	"github.com/curfew-project/curfew/wasm/dist"
 )
 
@@ -59,7 +60,8 @@ func media(name, value string) func(testing.TB, context.Context) {
 	}
 }
 
-// Every page fits and can be used at 320 px (WCAG 2.2 reflow), dark, in forced colours, right to left and with large text.
+// Every page fits and can be used at 320 px (WCAG 2.2 reflow), dark, in forced colours, right to left, in German and with large text,
+// and axe-core finds nothing.
 func TestPagesInABrowser(t *testing.T) {
 	w := newWorld(t, options{login: login.Options{AskStay: true}, register: withLogo,
 		env: func(e *settings.Environment) {
@@ -122,6 +124,7 @@ func TestPagesInABrowser(t *testing.T) {
 				for _, wrong := range chrome.Eval[[]string](t, tab, looksWrong) {
 					t.Error(wrong)
 				}
+				axe.Check(t, tab)
 			})
 		}
 	}
