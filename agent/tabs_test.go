@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/curfew-project/curfew/agent"
@@ -26,6 +27,8 @@ func seeds(t *testing.T, n uint64, run func(t *testing.T, seed uint64)) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { run(t, seed) })
 	}
 }
+
+func dice(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
 // counts are what a verifier was asked.
 type counts struct{ accepted, replayed, nonces, stays int }
@@ -53,7 +56,7 @@ func counted(v *verifier, c *counts) agenttest.Verifier {
 // several opens so many tabs at once, all of them seen.
 func several(seed uint64, n int) (*verifier, *counts, *agenttest.Browser) {
 	v, c := newVerifier(times), &counts{}
-	b := agenttest.NewBrowser(start, seed, counted(v, c))
+	b := agenttest.NewBrowser(start, dice(seed), counted(v, c))
 	for range n {
 		b.Open()
 	}
@@ -131,7 +134,7 @@ func TestA2_A14_DismissedInAll(t *testing.T) {
 	s := times
 	s.InactivityTimeout = 0
 	v := newVerifier(s)
-	b := agenttest.NewBrowser(start, 1, v.answer)
+	b := agenttest.NewBrowser(start, dice(1), v.answer)
 	for range 3 {
 		b.Open()
 	}

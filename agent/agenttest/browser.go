@@ -1,7 +1,6 @@
 package agenttest
 
 import (
-	"math/rand/v2"
 	"slices"
 
 	"github.com/curfew-project/curfew/agent/tabs"
@@ -12,7 +11,7 @@ import (
 type Browser struct {
 	Verifier Verifier
 	Now      int64
-	Dice     *rand.Rand
+	Dice     Dice
 	Tabs     []*Tab
 
 	holder *Tab
@@ -37,9 +36,15 @@ type delivery struct {
 	do func()
 }
 
+// Dice draw what is left to chance. A *rand.Rand from a seed makes a course of events that can be repeated.
+type Dice interface {
+	IntN(n int) int
+	Int64N(n int64) int64
+}
+
 // NewBrowser returns a browser without tabs.
-func NewBrowser(start int64, seed uint64, verifier Verifier) *Browser {
-	return &Browser{Verifier: verifier, Now: start, Dice: rand.New(rand.NewPCG(seed, 0))}
+func NewBrowser(start int64, dice Dice, verifier Verifier) *Browser {
+	return &Browser{Verifier: verifier, Now: start, Dice: dice}
 }
 
 // Open opens a tab. Each has a monotonic clock of its own.

@@ -8,34 +8,37 @@ import (
 	"github.com/curfew-project/curfew/agent/browser/jsvalue"
 )
 
-// away is what reaches a person who looks at another tab: this one's title, and where the operator wants it and the browser allows it
-// already, a notification. Nobody is ever asked to allow it.
+// away is what reaches a person who looks at another tab: this one's title and, where the operator wants it and the person has allowed
+// it already, a notification. Nobody is ever asked to allow it.
 type away struct {
-	title bool // ours stands there now
-	left  int64
-	told  bool // of this warning
+	title string // that stands there now; empty: the page's own
+	left  int64  // milliseconds, when the title was last looked at
+	told  bool   // the notification of this warning was tried
 	note  safejs.Value
-	focus safejs.Func
+	focus safejs.Func // lets the browser show this tab
 }
 
-// blinkWithin is how near in milliseconds two looks at the title are when the tab may be slowed down no further than to one a second.
-const blinkWithin = 2_500
+// slow is how far apart in milliseconds two looks at the title are when the browser wakes this tab less than once a second.
+const slow = 2_500
 
-// call reaches out while the tab is hidden, and stops when somebody has come.
-func (d *Dialog) call() {
+// reach reaches out while the tab is hidden.
+func (d *Dialog) reach() {
 	if !d.port.Hidden() {
-		d.quiet()
+		d.retitle("")
 		return
 	}
-	// The title alternates with the page's own, unless that is too much motion, or the browser wakes hidden tabs so seldom that ours
-	// would hardly be seen.
+	// The title alternates with the page's own, unless that is too much motion, or the browser wakes the tab so seldom that ours would
+	// hardly be seen.
 	a := &d.away
-	near := a.left-d.view.Left < blinkWithin
+	far := a.left-d.view.Left > slow
 	a.left = d.view.Left
-	if a.title = !a.title || !near || d.port.Matches("(prefers-reduced-motion: reduce)"); a.title {
-		d.port.Retitle(d.words.Countdown + " \u00b7 " + d.words.Title)
-	} else {
-		d.port.Retitle("")
+	switch {
+	case d.port.Matches("(prefers-reduced-motion: reduce)"):
+		d.retitle(d.words.Title)
+	case a.title == "" || far:
+		d.retitle(d.words.Countdown + " \u00b7 " + d.words.Title)
+	default:
+		d.retitle("")
 	}
 	if !a.told {
 		a.told = true
@@ -43,17 +46,16 @@ func (d *Dialog) call() {
 	}
 }
 
-// quiet gives the page its title back.
-func (d *Dialog) quiet() {
-	if d.away.title {
-		d.away.title = false
-		d.port.Retitle("")
+func (d *Dialog) retitle(title string) {
+	if title != d.away.title {
+		d.away.title = title
+		d.port.Retitle(title)
 	}
 }
 
-// forget ends all that call began.
-func (d *Dialog) forget() {
-	d.quiet()
+// back ends all that reach began.
+func (d *Dialog) back() {
+	d.retitle("")
 	if d.away.note.Type() == safejs.TypeObject {
 		_, _ = d.away.note.Call("close")
 	}
@@ -79,23 +81,31 @@ func (d *Dialog) notify() {
 	if allowed, err := jsvalue.Text(class, "permission", len("granted")); err != nil || allowed != "granted" {
 		return
 	}
-	name, _ := jsvalue.OptionalText(site, "name", maxSite)
-	logo, _ := jsvalue.OptionalText(site, "logo", maxSite)
-	text := d.words.Body
-	if name != "" {
-		text = name + "\n" + text
+	options := map[string]any{
+		"body": d.words.Body, "lang": d.language.Tag, "dir": d.language.Direction,
+		// All tabs of the application warn of the same: with one tag the last notification takes the place of those before it.
+		"tag": "curfew:" + d.port.Prefix,
 	}
-	// All tabs of the application warn of the same: with one tag the last notification takes the place of those before it.
-	note, err := class.New(d.words.Title, map[string]any{
-		"body": text, "icon": logo, "tag": "curfew:" + d.port.Prefix, "lang": d.language.Tag, "dir": d.language.Direction,
-	})
+	if name, err := jsvalue.Text(site, "name", maxSite); err == nil {
+		options["body"] = name + "\n" + d.words.Body
+	}
+	if logo, err := jsvalue.Text(site, "logo", maxSite); err == nil {
+		options["icon"] = logo
+	}
+	note, err := class.New(d.words.Title, options)
 	if err != nil {
 		return // some browsers allow it only to a service worker
 	}
 	d.away.note = note
-	if _, err := d.away.focus.Value().Type(), note.Set("onclick", d.away.focus); err != nil {
-		return
-	}
+	_ = note.Set("onclick", d.away.focus) // without it the browser does what it does with other notifications
+}
+
+// newFocus makes what a click on the notification does.
+func (d *Dialog) newFocus() (safejs.Func, error) {
+	return safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		d.port.ToFront()
+		return nil
+	})
 }
 
 const maxSite = 4 << 10 // bytes in one of the operator's settings

@@ -1,34 +1,42 @@
 //go:build js && wasm
 
 // Package dialog shows the warning and the cover in a page (agent.Screen). The warning is a native modal <dialog> with the role
-// alertdialog in the loader's shadow root; its look is in wasm/loader/style.css. Only what differs from the last view is drawn,
-// so that a countdown writes one text each second and a quiet page nothing.
+// alertdialog in the loader's shadow root; its look is in dialog.css and wasm/loader/style.css. Only what differs from the last view
+// is drawn, so that a countdown writes one text each second and a quiet page nothing.
 package dialog
 
 import (
+	_ "embed"
+
 	"github.com/hack-pad/safejs"
 
 	"github.com/curfew-project/curfew/agent/browser/dom"
+	"github.com/curfew-project/curfew/agent/browser/language"
 	"github.com/curfew-project/curfew/agent/browser/page"
 	"github.com/curfew-project/curfew/agent/warning"
 )
 
-// Dialog implements agent.Screen. It is not safe for concurrent use.
+//go:embed dialog.css
+var look string
+
+// Dialog implements agent.Screen. It is not safe for concurrent use: Go runs on the page's one thread, and nothing here waits.
 type Dialog struct {
 	Choices chan warning.Choice
 
-	port    *page.Port
-	box     box
-	built   bool
-	texts   warning.Texts
-	format  warning.Format
-	view    warning.View
-	words   warning.ViewWords // as they were last drawn
-	showing bool
-	cover   warning.Cover
-	covered bool
-	escape  safejs.Func
-	press   safejs.Func
+	port     *page.Port
+	box      box
+	built    bool
+	language language.Language
+	asking   bool // for the page's language
+	asked    bool
+	view     warning.View
+	words    warning.ViewWords // as they were last drawn
+	showing  bool
+	cover    warning.Cover
+	covered  bool
+	escape   safejs.Func
+	press    safejs.Func
+	away     away
 }
 
 // box are the elements of the warning.
@@ -39,7 +47,7 @@ type box struct {
 
 // New returns a screen that shows nothing yet.
 func New(port *page.Port) (*Dialog, error) {
-	d := &Dialog{Choices: make(chan warning.Choice, 1), port: port, texts: warning.English(), format: warning.EnglishFormat{}}
+	d := &Dialog{Choices: make(chan warning.Choice, 1), port: port, language: language.English()}
 	var err error
 	if d.escape, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
 		if d.showing {
@@ -49,12 +57,20 @@ func New(port *page.Port) (*Dialog, error) {
 	}); err != nil {
 		return nil, err
 	}
-	d.press, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+	if d.press, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
 		if d.covered {
 			d.choose(d.cover.Button)
 		}
 		return nil
+	}); err != nil {
+		return nil, err
+	}
+	port.OnLife(func(kind string) {
+		if kind == "visibilitychange" && d.showing {
+			d.reach() // at once, and not only with the next second
+		}
 	})
+	d.away.focus, err = d.newFocus()
 	return d, err
 }
 
@@ -79,17 +95,24 @@ func (d *Dialog) Show(view warning.View) {
 	if d.showing && view == d.view {
 		return
 	}
+	if !d.showing {
+		d.ask()
+	}
 	if err := d.show(view); err != nil {
 		d.port.Fail(page.FailedAgent, err)
+		return
 	}
+	d.reach()
 }
 
 // Hide closes the warning.
 func (d *Dialog) Hide() {
+	d.askOnce()
 	if !d.showing {
 		return
 	}
 	d.showing = false
+	d.back()
 	if err := d.port.Dismiss(d.box.dialog.Value); err != nil {
 		d.port.Fail(page.FailedAgent, err)
 	}
@@ -98,8 +121,11 @@ func (d *Dialog) Hide() {
 // Cover covers the page, or changes what the cover says. The loader writes on the cover too, when somebody touches the page late,
 // so it is told every time; it draws only what differs.
 func (d *Dialog) Cover(cover warning.Cover) {
+	if !d.covered {
+		d.ask()
+	}
 	d.covered, d.cover = true, cover
-	words := d.texts.Cover(cover)
+	words := d.language.Texts.Cover(cover)
 	if err := d.port.Cover(words.Title, words.Body, words.Button, d.press); err != nil {
 		d.port.Fail(page.FailedAgent, err)
 	}
@@ -139,7 +165,7 @@ func (d *Dialog) show(view warning.View) error {
 
 // draw writes what differs between the last words and these. What was last drawn stays in the elements while the dialog is closed.
 func (d *Dialog) draw(view warning.View) error {
-	last, now, b := d.words, d.texts.View(view, d.format), &d.box
+	last, now, b := d.words, d.language.Texts.View(view, d.language.Format), &d.box
 	d.words = now
 	for _, text := range [...]struct {
 		of       dom.Element
@@ -206,6 +232,12 @@ func (d *Dialog) build() error {
 	}, b.title, b.body, b.countdown, b.announce, b.note, buttons)
 	if failed != nil {
 		return failed
+	}
+	d.port.Style(look)
+	if brand, err := d.port.Brand(); err == nil {
+		if _, err := b.dialog.Value.Call("prepend", brand); err != nil {
+			return err
+		}
 	}
 	for i := range b.buttons {
 		if err := b.buttons[i].OnClick(func() {

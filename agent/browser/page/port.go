@@ -232,6 +232,10 @@ func (p *Port) SignInAddress(returnTo string, anew bool) string {
 	return address
 }
 
+// Entrust hands something to the loader that it is to end when the agent has failed, and so cannot: "stream", with a method close, or
+// "release", a function. Each call replaces the last one of that name.
+func (p *Port) Entrust(name string, value safejs.Value) { _ = p.port.Set(name, value) }
+
 // Fail covers the page for good and explains the error to the person and on the console (D5).
 func (p *Port) Fail(code string, err error) { p.call("fail", code, err.Error()) }
 

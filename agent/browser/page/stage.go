@@ -65,6 +65,13 @@ func (p *Port) Warn(text string) {
 	}
 }
 
+// ToFront asks the browser to show this tab.
+func (p *Port) ToFront() {
+	if window, err := jsvalue.Object(p.document, "defaultView"); err == nil {
+		_, _ = window.Call("focus")
+	}
+}
+
 // Matches reports whether a media query is true.
 func (p *Port) Matches(query string) bool {
 	window, err := jsvalue.Object(p.document, "defaultView")

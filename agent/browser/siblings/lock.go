@@ -14,6 +14,7 @@ type lock struct {
 	locks, abort, promise safejs.Value
 	name                  string
 	led                   func(bool)
+	entrust               func(release safejs.Value)
 
 	state   tabs.Want // what was asked of the browser: "": nothing yet
 	held    bool
@@ -22,8 +23,8 @@ type lock struct {
 }
 
 // newLock returns nil where the browser has no locks.
-func newLock(name string, led func(bool)) (*lock, error) {
-	l := &lock{name: name, led: led, state: tabs.None}
+func newLock(name string, led func(bool), entrust func(safejs.Value)) (*lock, error) {
+	l := &lock{name: name, led: led, entrust: entrust, state: tabs.None}
 	navigator, ok := optional(safejs.Global(), "navigator")
 	if !ok {
 		return nil, nil
@@ -146,6 +147,7 @@ func (l *lock) hold() (safejs.Value, error) {
 	held, err := l.promise.New(executor)
 	if err == nil {
 		l.release = func() { _, _ = resolve.Invoke() }
+		l.entrust(resolve)
 	}
 	return held, err
 }

@@ -47,11 +47,12 @@ func New(port *page.Port) (*Siblings, error) {
 		return nil, err
 	}
 	if s.channel != nil {
-		if s.lock, err = newLock(name, s.led); err != nil {
+		if s.lock, err = newLock(name, s.led, func(release safejs.Value) { port.Entrust("release", release) }); err != nil {
 			return nil, err
 		}
 	}
-	if s.stream, err = newStream(port.Prefix+"events", func() int64 { return port.Now().Mono }, s.doubt); err != nil {
+	if s.stream, err = newStream(port.Prefix+"events", func() int64 { return port.Now().Mono }, s.doubt,
+		func(source safejs.Value) { port.Entrust("stream", source) }); err != nil {
 		return nil, err
 	}
 	port.OnLife(s.life)

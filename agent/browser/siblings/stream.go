@@ -22,6 +22,7 @@ type stream struct {
 	sourced           bool
 	now               func() int64 // a monotonic clock, milliseconds
 	since             int64        // when the stream began to work; 0: it has not
+	entrust           func(source safejs.Value)
 	stop              func() bool  // the timer; kept as a function because a time.Timer's type brings the printing of dates with it
 }
 
@@ -32,8 +33,8 @@ const (
 )
 
 // newStream returns a stream that is not followed yet. Where the browser has none, it never is.
-func newStream(url string, now func() int64, doubt func()) (*stream, error) {
-	s := &stream{url: url, now: now}
+func newStream(url string, now func() int64, doubt func(), entrust func(safejs.Value)) (*stream, error) {
+	s := &stream{url: url, now: now, entrust: entrust}
 	var ok bool
 	if s.class, ok = optional(safejs.Global(), "EventSource"); !ok {
 		return s, nil
@@ -79,6 +80,7 @@ func (s *stream) connect() {
 		return // a page that may not have one hears by its heartbeats
 	}
 	s.source, s.sourced = source, true
+	s.entrust(source)
 	if _, err := source.Call("addEventListener", wire.EventEnded, s.ended); err != nil {
 		s.close()
 		return
