@@ -47,7 +47,7 @@ func TestMalformedMessages(t *testing.T) {
 		"past 2^53": "renewed 9007199254740993", "past 2^64": "renewed 99999999999999999999", "no number": "renewed x",
 		"bool 2": "here 7 2 0", "unknown reason": "over 7 s-1 gone", "no reason": "over 7 s-1 ",
 		"control character": "over 7 s\x00 inactivity", "not ASCII": "over 7 sé inactivity",
-		"too long": "over 7 " + strings.Repeat("s", maxMessage) + " inactivity",
+		"too long":  "over 7 " + strings.Repeat("s", maxMessage) + " inactivity",
 		"long word": "over 7 " + strings.Repeat("s", maxWord+1) + " inactivity",
 	} {
 		if m, err := Parse(text); !errors.Is(err, ErrMessage) || m != (Message{}) {

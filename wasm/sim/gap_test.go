@@ -43,7 +43,7 @@ func TestA13_SleepAcrossTheSessionEndWithoutTouch(t *testing.T) {
 	p.sees(signedOut)
 }
 
-// A13: a short sleep costs nothing but the time itself: before the warning the page goes on as it was.
+// A13: a short sleep costs nothing but the time itself: the page is covered until the verifier has answered, and goes on as it was.
 func TestA13_ShortSleepCostsNothing(t *testing.T) {
 	s := newScene(t, only(), idle)
 	p := s.signIn("laptop", 0, lan)
@@ -51,6 +51,8 @@ func TestA13_ShortSleepCostsNothing(t *testing.T) {
 	for range 5 {
 		s.must(s.world.Sleep(p.browser, 8*time.Minute))
 		s.must(p.tab.MoveMouse())
+		p.sees(checking)
+		s.pass(time.Second)
 		p.sees(thePage)
 		p.works(time.Minute)
 		p.sees(thePage)

@@ -31,6 +31,7 @@ const (
 	thePage    = "page"
 	inactivity = "warning: inactivity"
 	sessionEnd = "warning: session"
+	checking   = "cover: One moment…"
 	signedOut  = "cover: You have been signed out"
 )
 

@@ -87,7 +87,7 @@ func newSite(t testing.TB, origin string, times policy.Settings, now func() time
 	where := api.NewSite(prefix, []settings.Environment{s.env}, s.engine.RecordRefusal)
 	s.where, s.api = where, api.New(s.engine, where)
 	s.api.Register(s.mux)
-	s.mux.HandleFunc("GET "+prefix+"agent.js", func(w http.ResponseWriter, r *http.Request) { d.ServeLoader(w, r, prefix) })
+	s.mux.HandleFunc("GET "+prefix+"agent.js", func(w http.ResponseWriter, r *http.Request) { d.ServeLoader(w, r, dist.Site{Prefix: prefix}) })
 	s.mux.HandleFunc("GET "+prefix+d.WasmName(), d.ServeWasm)
 	s.mux.HandleFunc("GET "+prefix+"page.css", pages.Style)
 	s.mux.HandleFunc("GET "+prefix+"{mode}", s.page)

@@ -23,7 +23,7 @@ type stream struct {
 	now               func() int64 // a monotonic clock, milliseconds
 	since             int64        // when the stream began to work; 0: it has not
 	entrust           func(source safejs.Value)
-	stop              func() bool  // the timer; kept as a function because a time.Timer's type brings the printing of dates with it
+	stop              func() bool // the timer; kept as a function because a time.Timer's type brings the printing of dates with it
 }
 
 const (
