@@ -74,6 +74,7 @@ type Machine struct {
 	again    bool // another tab asked since it was sent
 	sentGap  bool // it was sent after the gap; not told by the clocks, which somebody may have set since
 	sentAt   activity.Stamp
+	stray    bool           // its answer is about a session that this browser has no more
 	waitFrom activity.Stamp // the next request is due wait after this
 	wait     int64
 	failures int // requests in a row that got no answer
@@ -214,6 +215,9 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 
 // Answered takes the verifier's reply to a heartbeat. Nothing but this moves a deadline.
 func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
+	if m.strays() {
+		return m.orders(at)
+	}
 	m.sending, m.failures, m.retries = false, 0, 0
 	if m.over != nil && !m.renewing {
 		return m.orders(at) // it was sent before the end
@@ -265,7 +269,7 @@ func (m *Machine) confirm(at Moment, reply wire.Reply, now deadline.Instant) {
 
 // SignedOut takes the answer to a sign-out: the address to go to.
 func (m *Machine) SignedOut(at Moment, to string) Orders {
-	m.sending = false
+	m.sending, m.stray = false, false
 	m.endAll(wire.SignedOut)
 	m.leave = to
 	return m.orders(at)
@@ -273,6 +277,9 @@ func (m *Machine) SignedOut(at Moment, to string) Orders {
 
 // Refused takes the verifier's refusal.
 func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
+	if m.strays() {
+		return m.orders(at)
+	}
 	m.sending = false
 	m.place.Answered()
 	if m.over != nil && (!m.renewing || refusal.Error != wire.UseNonce && refusal.Error != wire.Replayed) {
@@ -316,6 +323,9 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 
 // Unreachable takes the failure of a request to get a sound answer.
 func (m *Machine) Unreachable(at Moment) Orders {
+	if m.strays() {
+		return m.orders(at)
+	}
 	m.sending = false
 	m.place.Answered()
 	if m.over != nil {
@@ -328,12 +338,22 @@ func (m *Machine) Unreachable(at Moment) Orders {
 
 // NoKey says that this browser does not have the session's key.
 func (m *Machine) NoKey(at Moment) Orders {
+	if m.strays() {
+		return m.orders(at)
+	}
 	m.sending = false
 	if m.over == nil {
 		m.end(warning.NoSession())
 	}
 	m.renewing = false
 	return m.orders(at)
+}
+
+// strays takes note that a request is not under way any more, and reports whether what came back is about the session before this one.
+func (m *Machine) strays() bool {
+	was := m.stray
+	m.sending, m.stray = m.sending && !was, false
+	return was
 }
 
 // Saved says that the page has saved its work, or has none: the sign-out need not wait any longer (A15).

@@ -151,6 +151,7 @@ func (m *Machine) renewed(at Moment) {
 		if m.known {
 			m.forget()
 		}
+		m.stray = m.sending
 		m.startGap(at)
 	case !at.Hidden: // one that nobody sees asks when somebody comes to it
 		m.renew(at)
