@@ -267,7 +267,7 @@ func TestB5_SignedOutByTheProvider(t *testing.T) {
 	admin := apart(t, browser)
 	r.atAdmin(t, admin, "Sign out everywhere", users[0].Name, "Messages to applications: 2 delivered.")
 	for _, tab := range []context.Context{first, second} {
-		r.coveredAtOnce(t, tab, "ended_by_provider", "You were signed out at your organisation's sign-in service.")
+		r.coveredAtOnce(t, tab, "ended_by_provider", "You were signed out at your organisation’s sign-in service.")
 	}
 	shot(t, second, "signed-out-by-provider")
 	r.goesOn(t, other)
@@ -295,7 +295,7 @@ func TestB5_SignOutOfOneApplicationEndsTheOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	chrome.Until(t, short, `location.pathname === "/.curfew/signed-out"`)
-	r.coveredAtOnce(t, normal, "ended_by_provider", "You were signed out at your organisation's sign-in service.")
+	r.coveredAtOnce(t, normal, "ended_by_provider", "You were signed out at your organisation’s sign-in service.")
 }
 
 // A7: the choice to stay signed in is made with the keyboard alone, and goes along to the verifier.
