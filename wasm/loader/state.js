@@ -1,7 +1,7 @@
 // How the agent is, as globalThis.curfew.state tells it: "starting" until the agent guards the page, then "armed"; "ended" when
 // the session is over; "failed" when the agent cannot run. A frame that its parent watches has the parent's state.
 let current = () => "starting";
-let told = () => {};
+let failed = () => {};
 
 export const state = () => current();
 
@@ -9,9 +9,9 @@ export function setState(next) {
   if (typeof next === "function") current = next;
   else if (state() !== "failed" && state() !== next) {
     current = () => next;
-    told(next);
+    if (next === "failed") queueMicrotask(failed); // the page is covered before
   }
 }
 
-// onState calls then with every state that this page's own agent comes to.
-export function onState(then) { told = then; }
+// onFailed sets what happens when the agent has failed.
+export function onFailed(then) { failed = then; }
