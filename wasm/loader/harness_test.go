@@ -77,9 +77,10 @@ type site struct {
 	html     string            // attributes of every page's root; empty: English
 	head     string            // added to every page's head
 
-	ahead   int64             // the verifier's clock is that many milliseconds ahead of the test's
-	refused int               // requests for a nonce, and what else was not answered with a reply
-	pages   map[string]string // more pages, by path: whole documents, with the script or without
+	ahead    int64             // the verifier's clock is that many milliseconds ahead of the test's
+	enforces bool              // it ends the session by inactivity, by itself
+	refused  int               // requests for a nonce, and what else was not answered with a reply
+	pages    map[string]string // more pages, by path: whole documents, with the script or without
 }
 
 func newSite(t testing.TB) *site {
@@ -250,8 +251,8 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	now := s.now()
 	b.From, b.At = r.Referer(), now
 	s.beats = append(s.beats, b)
-	if b.Stay || b.Idle < now-s.active {
-		s.active = now - b.Idle
+	if acted := now - b.Idle; (b.Stay || acted > s.active) && !(s.enforces && now >= s.active+s.settings.InactivityTimeout) {
+		s.active = acted
 	}
 	reply := wire.Reply{
 		Now: now, Phase: wire.Active, Began: s.began, Active: s.active, Settings: s.settings, Seq: b.Seq,
@@ -259,6 +260,9 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.settings.SessionTimeout > 0 {
 		reply.SessionEnds = s.began + s.settings.SessionTimeout
+	}
+	if s.enforces && s.ended == "" && now >= s.active+s.settings.InactivityTimeout {
+		s.ended = wire.Inactivity
 	}
 	if s.ended != "" {
 		reply.Phase, reply.Reason, reply.EndedAt = wire.Ended, s.ended, now
