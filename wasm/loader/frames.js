@@ -16,7 +16,7 @@ const patience = 10_000;
 const step = 250;
 
 // As it was when this script ran; see activity.js. A page can put anything in the place of its window's parent.
-const parentOf = Object.getOwnPropertyDescriptor(window, "parent")?.get;
+const parentOf = Object.getOwnPropertyDescriptor(globalThis, "parent")?.get;
 
 // adopted calls withParent with the parent's curfew object when a window above watches this one, and else alone.
 export function adopted(withParent, alone) {
