@@ -1,6 +1,7 @@
 // The cover: in front of the whole page while it must not be seen or used. It is here and not in the agent, because the page may
 // have to be covered before the agent runs, when it cannot run, and within the very event that comes too late.
-import { dismiss, present } from "./stage.js";
+import { brand, dismiss, present, retitle } from "./stage.js";
+import { site } from "./texts.js";
 
 let parts;
 let press = null;
@@ -19,7 +20,7 @@ function build() {
   const dialog = part("dialog", "cover", {
     role: "alertdialog", "aria-labelledby": "cover-title", "aria-describedby": "cover-body",
   });
-  text.append(title, body, button);
+  text.append(brand(), title, body, button);
   dialog.append(text);
   button.onclick = (event) => {
     if (event.isTrusted) press?.();
@@ -35,6 +36,7 @@ export function cover(title, body, label, then) {
   write(parts.body, body);
   write(parts.button, label);
   if (!parts.dialog.isConnected) present(parts.dialog, null, true);
+  retitle(title + (site.name ? " \u00b7 " + site.name : "")); // the page's own may be as private as the page
 }
 
 // covered says whether the cover stands.

@@ -4,40 +4,23 @@ import { speak } from "./stage.js";
 import { setState } from "./state.js";
 import { texts } from "./texts.js";
 
-const general = "Part of this page, which keeps your session safe, could not start. Try again. If that does not help, ask the people who run this service.";
+const words = {
+  general: "Part of this page, which keeps your session safe, could not start. Try again. If that does not help, ask the people who run this service.",
+  network: "Check your connection and try again.",
+  unsupported: "This browser is too old for this page. Update it, or use another one.",
+  storage: "This browser does not allow the page to store what keeps your session safe. Leave private browsing, or allow this site to store data, and try again.",
+};
 
-const kinds = {
-  network: [
-    "Check your connection and try again.",
-    "the agent could not be downloaded. Check that the verifier answers at this address, and that the page's Content-Security-Policy has connect-src 'self'.",
-  ],
-  status: [
-    general,
-    "the verifier did not send the agent. Reload; if it stays, agent.js and the .wasm file come from different versions: serve both from one verifier, and let no proxy cache agent.js.",
-  ],
-  integrity: [
-    general,
-    "the agent's bytes are not the ones that this agent.js was built with, so they were not run. Look for a proxy that changes or caches them.",
-  ],
-  policy: [
-    general,
-    "the page's Content-Security-Policy forbids WebAssembly. Add 'wasm-unsafe-eval' to its script-src.",
-  ],
-  compile: [general, "the browser could not compile the agent."],
-  unsupported: [
-    "This browser is too old for this page. Update it, or use another one.",
-    "the browser has no WebAssembly.",
-  ],
-  crypto: [
-    general,
-    "WebCrypto is missing. It exists only in secure contexts: serve the page over https, or from localhost for development.",
-  ],
-  storage: [
-    "This browser does not allow the page to store what keeps your session safe. Leave private browsing, or allow this site to store data, and try again.",
-    "IndexedDB is missing, blocked or broken, so that there is no place for the session's key.",
-  ],
-  crash: [general, "the agent stopped."],
-  agent: [general, "the agent failed."],
+const causes = {
+  network: "the agent could not be downloaded. Check that the verifier answers here, and that the page's Content-Security-Policy has connect-src 'self'.",
+  status: "the verifier did not send the agent. Check that agent.js and the .wasm file come from one verifier, and that no proxy caches agent.js.",
+  integrity: "the agent's bytes are not the ones that agent.js was built with. Check that no proxy changes or caches them.",
+  policy: "the page's Content-Security-Policy has no 'wasm-unsafe-eval' in script-src.",
+  compile: "the browser could not compile the agent.",
+  unsupported: "the browser has no WebAssembly.",
+  crypto: "the browser has no WebCrypto here. Serve the page over https, or from localhost.",
+  storage: "IndexedDB is missing, blocked or broken.",
+  crash: "the agent stopped.",
 };
 
 let failed = false;
@@ -50,13 +33,23 @@ export function fail(kind, detail) {
   if (failed) return;
   failed = true;
   setState("failed");
-  const [body, cause] = kinds[kind] ?? kinds.agent;
-  console.error(`Curfew covered this page (${kind}): ${cause}`, detail ?? "");
+  const key = Object.hasOwn(words, kind) ? kind : "general";
+  console.error(`Curfew covered this page (${kind}): ${causes[kind] ?? "the agent failed."}`, detail ?? "");
+  const say = (title, body, label) => cover(title, body, label, () => location.reload());
+  const title = "This page cannot be shown right now";
   try {
-    cover("This page cannot be shown right now", body, "Try again", () => location.reload());
+    speak("en", "ltr");
+    say(title, words[key], "Try again");
+    // At once in English, and in the page's language when its texts are there.
+    texts().then((own) => {
+      const told = ["failure.title", "failure." + key, "button.retry"].map((name) => own?.[name]);
+      if (!told.every((text) => typeof text === "string")) return;
+      speak(own.language, own.direction);
+      say(...told);
+    });
   } catch (error) {
     // Nothing to cover the page with: then it must go.
     console.error("Curfew could not cover the page and emptied it:", error);
-    document.documentElement.replaceChildren("This page cannot be shown right now. " + body);
+    document.documentElement.replaceChildren(title + ". " + words[key]);
   }
 }

@@ -4,9 +4,9 @@ import { choices, unsaved } from "./api.js";
 import { cover, covered, uncover } from "./cover.js";
 import { fail, isFailed } from "./failure.js";
 import { tell } from "./frames.js";
-import { setState, state } from "./state.js";
-import { dismiss, present, speak } from "./stage.js";
-import { texts } from "./texts.js";
+import { onFailed, setState, state } from "./state.js";
+import { brand, dismiss, present, retitle, speak, style } from "./stage.js";
+import { site, texts } from "./texts.js";
 
 const patience = 20_000; // a woken agent answers within the same event; after this long it is stuck
 
@@ -14,8 +14,8 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
   let asked = 0; // when the agent was woken without having answered since
 
   const port = {
-    mode, prefix, nonce, returnTo, stay, activity, texts, tell, unsaved, speak,
-    site: CURFEW_SITE,
+    mode, prefix, nonce, returnTo, stay, activity, texts, tell, unsaved, speak, brand, style,
+    site: JSON.stringify(site),
     // What the page is covered with when somebody comes to it after a gap. The agent puts it into the page's language.
     checking: ["One moment…", "We are checking that your session is still open."],
     // Set by the agent: to look, because of a person or not; after a gap; to hear of the page's life; to take a choice of the page's.
@@ -31,6 +31,7 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
     },
     present(dialog, escape) { present(dialog, escape); },
     dismiss,
+    retitle(text) { if (!covered()) retitle(text); },
     cover(...args) { if (!isFailed()) cover(...args); },
     uncover() {
       if (isFailed()) return;
@@ -50,11 +51,17 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
     asked ||= now;
     port[how]();
   };
+  // An agent that failed leads no other tabs and listens to nothing, whether it still runs or not.
+  onFailed(() => {
+    port.life?.("pagehide");
+    port.stream?.close();
+    port.release?.();
+  });
   onGap(() => look("gap"));
   choices((choice) => port.choose?.(choice));
   for (const kind of ["pagehide", "freeze", "pageshow", "resume", "visibilitychange", "focus"]) {
     addEventListener(kind, (event) => {
-      if (!event.isTrusted) return;
+      if (!event.isTrusted || isFailed()) return;
       port.life?.(kind);
       const seen = document.visibilityState === "visible";
       // What was frozen knows nothing: somebody may have signed out meanwhile, so nothing is shown before the verifier has answered.

@@ -123,6 +123,7 @@ func TestA2_SessionDialog(t *testing.T) {
 	press(t, tab, kb.Escape)
 	chrome.Until(t, tab, inRoot(`!root.querySelector("dialog")`))
 
+	s.warnSession(9 * 60_000) // of another end than the one that was dismissed
 	chrome.Go(t, tab, s.URL)
 	chrome.Until(t, tab, inRoot(`root.querySelector("dialog").open`))
 	click(t, tab, inRoot(`root.querySelector("button")`))

@@ -1,0 +1,235 @@
+package loader_test
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/chrome/axe"
+)
+
+const (
+	dialogOpen = `root.querySelector("dialog[part=dialog]")?.open`
+	coverOpen  = `root.querySelector("dialog[part=cover]")?.open`
+)
+
+// states are what the dialog and the cover can show, each reached on a site of its own.
+var states = map[string]struct {
+	begin func(*site)
+	open  string
+}{
+	"inactivity": {func(s *site) { s.warnInactivity(95_000) }, dialogOpen},
+	"session":    {func(s *site) { s.warnSession(19 * 60_000) }, dialogOpen},
+	"unchecked":  {func(s *site) { s.warnUnchecked(4*60_000 + 30_000) }, dialogOpen},
+	"refused":    {func(s *site) { s.set(func(s *site) { s.ended = wire.ProviderRefused }) }, coverOpen},
+	"timeout":    {func(s *site) { s.set(func(s *site) { s.ended = wire.SessionTimeout }) }, coverOpen},
+	"elsewhere":  {func(s *site) { s.set(func(s *site) { s.ended = wire.SignedOutElsewhere }) }, coverOpen},
+	"failure":    {func(s *site) { s.set(func(s *site) { s.policy = strings.ReplaceAll(strictPolicy, " 'wasm-unsafe-eval'", "") }) }, coverOpen},
+}
+
+// show brings a tab of a site to a state and waits until nothing moves.
+func show(t testing.TB, s *site, tab context.Context, state, tag string) {
+	t.Helper()
+	s.set(func(s *site) { s.ended, s.checkBy, s.settings.SessionTimeout = "", 0, 24*3600_000 })
+	s.warnInactivity(s.settings.InactivityTimeout)
+	states[state].begin(s)
+	chrome.Go(t, tab, s.URL)
+	chrome.Until(t, tab, inRoot(states[state].open))
+	chrome.Until(t, tab, inRoot(`root.host.lang === "`+tag+`"`))
+	chrome.Until(t, tab, inRoot(`root.querySelector("dialog").getAnimations().length === 0`))
+}
+
+// Nothing in the dialog or on the cover breaks a rule of WCAG 2.2 AA, in any state, language and direction, light or dark.
+func TestA2_A4_C7_AxeFindsNothing(t *testing.T) {
+	browser := chrome.New(t)
+	for _, tag := range tags {
+		t.Run(tag, func(t *testing.T) {
+			s := newSite(t)
+			s.speaks(t, tags...)
+			s.set(func(s *site) { s.personal.Name = "Aarhus Clinic" })
+			tab, _ := open(t, s, browser)
+			s.pageIn(tag)
+			for _, scheme := range []string{"light", "dark"} {
+				chrome.Emulate(t, tab, map[string]string{"prefers-color-scheme": scheme})
+				for state := range states {
+					s.set(func(s *site) { s.policy = strictPolicy })
+					if scheme == "dark" && tag != "en" && tag != "ar" {
+						continue // the colours have nothing to do with the language
+					}
+					show(t, s, tab, state, tag)
+					t.Logf("%s %s", state, scheme)
+					violations, _ := axe.Run(t, tab, axe.Within("curfew-agent"))
+					for _, found := range violations {
+						t.Error("axe found", found)
+					}
+					for _, low := range chrome.Eval[[]string](t, tab, inRoot(contrast)) {
+						t.Error("too little contrast:", low)
+					}
+				}
+			}
+		})
+	}
+}
+
+// contrast lists the texts whose contrast is below 4.5 to 1 (WCAG 2.2, 1.4.3). Axe cannot judge what stands above a translucent backdrop.
+const contrast = `[...root.querySelectorAll("dialog h1, dialog h2, dialog p:not(.spoken), dialog button")].filter((e) => e.checkVisibility() && e.textContent).flatMap((e) => {
+	const luminance = (color) => {
+		const [r, g, b] = color.match(/[\d.]+/g).slice(0, 3).map((c) => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+		return .2126 * r + .7152 * g + .0722 * b;
+	};
+	let ground = e;
+	while (/^rgba\(.*, 0\)$/.test(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+	const [low, high] = [getComputedStyle(ground).backgroundColor, getComputedStyle(e).color].map(luminance).sort((a, b) => a - b);
+	const ratio = (high + .05) / (low + .05);
+	return ratio >= 4.5 ? [] : [e.textContent + ": " + ratio];
+})`
+
+// A2 A4: what a screen reader is told of the dialog, and that what is spoken keeps its cadence and is spoken once.
+func TestA4_Announcements(t *testing.T) {
+	s := newSite(t)
+	tab, _ := open(t, s, chrome.New(t))
+	s.warnInactivity(64_000)
+	chrome.Go(t, tab, s.URL)
+	chrome.Until(t, tab, inRoot(dialogOpen))
+	name, description := accessible(t, tab, "alertdialog")
+	if name != "Are you still there?" || !strings.HasPrefix(description, "You have not been active") || !strings.Contains(description, "within") {
+		t.Errorf("the dialog's name is %q and its description %q", name, description)
+	}
+	heard := chrome.HearAnnouncements(t, tab)
+	chrome.Until(t, tab, inRoot(`/0:5\d/.test(root.querySelector("[part=countdown]").textContent)`))
+	if said := heard.All(); !slices.Equal(said, []string{"You will be signed out within 60 seconds"}) {
+		t.Errorf("from 64 to 59 seconds it said %q", said)
+	}
+	chrome.Until(t, tab, inRoot(`/0:3\d/.test(root.querySelector("[part=countdown]").textContent)`))
+	want := []string{"You will be signed out within 60 seconds", "You will be signed out within 40 seconds"}
+	if said := heard.All(); !slices.Equal(said, want) {
+		t.Errorf("from 64 to 39 seconds it said %q, want %q", said, want)
+	}
+}
+
+// accessible is the name and the description of the one element with a role, in Chromium's accessibility tree.
+func accessible(t testing.TB, tab context.Context, role string) (name, description string) {
+	t.Helper()
+	tree, err := chromedp.Call(tab, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(v *accessibility.Value) string {
+		if v == nil {
+			return ""
+		}
+		return strings.Trim(string(v.Value), `"`)
+	}
+	found := 0
+	for _, node := range tree.Nodes {
+		if !node.Ignored && value(node.Role) == role {
+			found++
+			name, description = value(node.Name), value(node.Description)
+		}
+	}
+	if found != 1 {
+		t.Fatalf("there are %d elements with the role %s", found, role)
+	}
+	return name, description
+}
+
+// A4: the focus stays inside while the dialog shows, and goes back to where it was: into a shadow root, and when what had it is gone,
+// to what it was in.
+func TestA4_Focus(t *testing.T) {
+	browser := chrome.New(t)
+	for name, c := range map[string]struct{ focus, meanwhile, back string }{
+		"shadow root": {
+			`const h = document.createElement("x-y"); document.body.append(h); h.attachShadow({mode:"open"}).innerHTML; const b = document.createElement("button"); h.shadowRoot.append(b); b.focus()`, ``,
+			`document.activeElement.localName === "x-y" && document.activeElement.shadowRoot.activeElement.localName === "button"`,
+		},
+		"gone": {
+			`const s = document.createElement("section"), b = document.createElement("button"); s.id = "section"; s.append(b); document.body.append(s); b.focus()`,
+			`document.querySelector("section button").remove()`,
+			`document.activeElement.id === "section"`,
+		},
+		"all gone": {
+			`const s = document.createElement("section"), b = document.createElement("button"); s.append(b); document.body.append(s); b.focus()`,
+			`document.querySelector("section").remove()`,
+			`document.activeElement === document.body && !document.body.hasAttribute("tabindex")`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			tab, _ := open(t, s, browser)
+			s.set(func(s *site) { s.interval = 300 })
+			chrome.Go(t, tab, s.URL)
+			chrome.Until(t, tab, `curfew.state === "armed"`)
+			chrome.Eval[any](t, tab, `void (() => { `+strings.ReplaceAll(c.focus, ".innerHTML", "")+` })()`)
+			s.warnUnchecked(10 * 60_000)
+			chrome.Until(t, tab, inRoot(dialogOpen))
+			for range 4 {
+				press(t, tab, kb.Tab)
+				if !chrome.Eval[bool](t, tab, `[document.body, document.querySelector("curfew-agent")].includes(document.activeElement)`) {
+					t.Error("Tab leads to", chrome.Eval[string](t, tab, `document.activeElement.outerHTML`))
+				}
+			}
+			chrome.Eval[any](t, tab, `void (() => { `+c.meanwhile+` })()`)
+			s.set(func(s *site) { s.checkBy = 0 })
+			chrome.Until(t, tab, inRoot(`!root.querySelector("dialog")`))
+			chrome.Until(t, tab, c.back)
+		})
+	}
+}
+
+// The operator's name is on dialog and cover, and the logo when it can be had; the page's policy may forbid it.
+func TestBrand(t *testing.T) {
+	const logo = `data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="120" height="40"><rect width="120" height="40" fill="teal"/></svg>`
+	browser := chrome.New(t)
+	for name, c := range map[string]struct{ logo, policy, want string }{
+		"name":    {"", "", "Aarhus Clinic"},
+		"logo":    {logo, "; img-src data:", "Aarhus Clinic, an image"},
+		"blocked": {logo, "", "Aarhus Clinic"},
+		"missing": {"/none.png", "; img-src 'self'", "Aarhus Clinic"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.set(func(s *site) {
+				s.personal.Name, s.personal.Logo = "Aarhus Clinic", strings.ReplaceAll(c.logo, "#", url.QueryEscape("#"))
+				s.policy += c.policy
+			})
+			tab, _ := open(t, s, browser)
+			for _, state := range []string{"inactivity", "timeout"} {
+				show(t, s, tab, state, "en")
+				chrome.Until(t, tab, inRoot(`[...root.querySelectorAll("[part=brand]")].map((p) => p.textContent || p.firstChild.alt + (p.firstChild.naturalWidth ? ", an image" : "...")).join() === "`+c.want+`"`))
+			}
+		})
+	}
+}
+
+// The page's own color-scheme says whether the dialog is dark; without one, the person's preference.
+func TestColorScheme(t *testing.T) {
+	browser := chrome.New(t)
+	for _, c := range []struct{ html, head, prefers, want string }{
+		{"", "", "light", "light"},
+		{"", "", "dark", "dark"},
+		{`lang=en style="color-scheme: light"`, "", "dark", "light"},
+		{`lang=en style="color-scheme: dark"`, "", "light", "dark"},
+		{`lang=en style="color-scheme: light dark"`, "", "dark", "dark"},
+		{"", `<meta name=color-scheme content="dark">`, "light", "dark"},
+		{"", `<meta name=color-scheme content="light">`, "dark", "light"},
+	} {
+		s := newSite(t)
+		s.set(func(s *site) { s.policy += "; style-src 'unsafe-inline'" })
+		tab, _ := open(t, s, browser)
+		s.set(func(s *site) { s.html, s.head = c.html, c.head })
+		chrome.Emulate(t, tab, map[string]string{"prefers-color-scheme": c.prefers})
+		show(t, s, tab, "inactivity", "en")
+		color := chrome.Eval[string](t, tab, inRoot(`getComputedStyle(root.querySelector("dialog")).backgroundColor`))
+		if got := map[string]string{"rgb(255, 255, 255)": "light", "rgb(27, 34, 48)": "dark"}[color]; got != c.want {
+			t.Errorf("%+v: the dialog is %s", c, color)
+		}
+	}
+}
