@@ -64,6 +64,7 @@ var allowed = []struct {
 	{"verifier/config", []string{"shared/...", "verifier/settings"}},
 	{"verifier/policycheck", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/session", "verifier/settings"}},
 	{"verifier/metrics", []string{"shared/...", "verifier/audit", "verifier/policycheck", "verifier/provider"}},
+	{"verifier/storybook", []string{"shared/...", "agent/warning", "verifier/api", "verifier/pages", "verifier/texts", "wasm/dist"}},
 	{"verifier/server", []string{"shared/...", "verifier/...", "wasm/dist"}},
 	{"verifier/cmd/...", []string{"shared/...", "verifier/...", "wasm/dist"}},
 

@@ -12,6 +12,14 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"curfew": main,
+		"curfew-storybook": func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := tryStorybook(ctx); err != nil {
+				os.Stderr.WriteString(err.Error() + "\n")
+				os.Exit(1)
+			}
+		},
 		// stopped runs a command and stops it as an operator does, as soon as it answers on readyz.
 		"curfew-until-ready": func() {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

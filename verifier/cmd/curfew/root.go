@@ -25,6 +25,6 @@ that the session is bound to and against deadlines that only it can move.`,
 		Version:      version(),
 		SilenceUsage: true,
 	}
-	cmd.AddCommand(serveCommand(), checkConfigCommand(), textsCommand())
+	cmd.AddCommand(serveCommand(), checkConfigCommand(), textsCommand(), storybookCommand())
 	return cmd
 }

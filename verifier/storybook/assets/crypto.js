@@ -1,0 +1,2 @@
+// A browser without WebCrypto, as on a page that is not served over https.
+Object.defineProperty(Crypto.prototype, "subtle", { value: undefined });

@@ -1,0 +1,2 @@
+// A browser that stores nothing.
+Object.defineProperty(globalThis, "indexedDB", { value: undefined });

@@ -1,0 +1,2 @@
+// This page has work that is not saved.
+curfew.markUnsaved(true);
