@@ -9,6 +9,7 @@ import (
 
 	"github.com/curfew-project/curfew/agent"
 	"github.com/curfew-project/curfew/agent/browser/dialog"
+	"github.com/curfew-project/curfew/agent/browser/frames"
 	"github.com/curfew-project/curfew/agent/browser/jsfetch"
 	"github.com/curfew-project/curfew/agent/browser/page"
 	"github.com/curfew-project/curfew/agent/browser/siblings"
@@ -31,6 +32,9 @@ func main() {
 }
 
 func start(ctx *cancel.Context, port *page.Port) error {
+	if port.Mode == page.Frame {
+		return frames.Report(ctx, port)
+	}
 	keys, err := webcrypto.New(port.Prefix)
 	if err != nil {
 		return err
@@ -64,6 +68,9 @@ func start(ctx *cancel.Context, port *page.Port) error {
 		return agent.SignOut(ctx, ports)
 	case page.Resume:
 		return agent.Resume(ctx, ports, port.ReturnTo)
+	}
+	if ports, err = frames.Join(port, ports, others.Heard); err != nil {
+		return err
 	}
 	return agent.Guard(ctx, ports)
 }

@@ -40,7 +40,8 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
     },
     fail,
   };
-  if (mode[0] === "s" && mode !== "sign-out") return port; // sign-in, signed-in: nothing is guarded there, and nobody answers
+  // sign-in, signed-in, frame: nothing is guarded there, and nobody answers
+  if (mode === "frame" || mode[0] === "s" && mode !== "sign-out") return port;
 
   const look = (how) => {
     if (isFailed() || !port[how]) return;

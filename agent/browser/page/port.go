@@ -25,6 +25,7 @@ const (
 	SignOut  = "sign-out"  //
 	Resume   = "resume"    //
 	SignedIn = "signed-in" // the end of a sign-in in a window of its own
+	Frame    = "frame"     // in a frame of another origin's page, which it tells of activity; it has no session of its own (A10)
 )
 
 // Codes of failures, as the loader explains them to the person and on the console.
