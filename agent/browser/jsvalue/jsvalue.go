@@ -25,13 +25,23 @@ type typeError struct{ name, want string }
 func (e *typeError) Error() string { return e.name + " is not " + e.want }
 func (e *typeError) Unwrap() error { return ErrType }
 
+// kind is the type of a value. One that Go has no type for, as a BigInt, is as good as none; syscall/js panics over it.
+func kind(value safejs.Value) (is safejs.Type) {
+	defer func() {
+		if recover() != nil {
+			is = safejs.TypeUndefined
+		}
+	}()
+	return value.Type()
+}
+
 // Object reads a property that must be an object or a function.
 func Object(from safejs.Value, name string) (safejs.Value, error) {
 	value, err := from.Get(name)
 	if err != nil {
 		return value, err
 	}
-	if kind := value.Type(); kind != safejs.TypeObject && kind != safejs.TypeFunction {
+	if is := kind(value); is != safejs.TypeObject && is != safejs.TypeFunction {
 		return value, wrong(name, "an object")
 	}
 	return value, nil
@@ -56,7 +66,7 @@ func OptionalText(from safejs.Value, name string, limit int) (string, error) {
 }
 
 func text(value safejs.Value, name string, limit int) (string, error) {
-	if value.Type() != safejs.TypeString {
+	if kind(value) != safejs.TypeString {
 		return "", wrong(name, "a string")
 	}
 	got, err := value.String()
@@ -85,7 +95,7 @@ func OptionalInteger(from safejs.Value, name string) (int64, error) {
 }
 
 func integer(value safejs.Value, name string) (int64, error) {
-	if value.Type() != safejs.TypeNumber {
+	if kind(value) != safejs.TypeNumber {
 		return 0, wrong(name, "a number")
 	}
 	number, err := value.Float()
@@ -117,7 +127,7 @@ func CallMillis(on safejs.Value, method string) (int64, error) {
 }
 
 func millis(value safejs.Value, name string) (int64, error) {
-	if value.Type() != safejs.TypeNumber {
+	if kind(value) != safejs.TypeNumber {
 		return 0, wrong(name, "a number")
 	}
 	number, err := value.Float()
@@ -136,7 +146,7 @@ func Bool(from safejs.Value, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if value.Type() != safejs.TypeBoolean {
+	if kind(value) != safejs.TypeBoolean {
 		return false, wrong(name, "a boolean")
 	}
 	return value.Bool()

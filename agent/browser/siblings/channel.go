@@ -4,7 +4,11 @@ package siblings
 
 import (
 	"github.com/hack-pad/safejs"
+
+	"github.com/curfew-project/curfew/agent/browser/jsvalue"
 )
+
+const maxText = 8 << 10 // bytes; what is longer is no message
 
 // channel is a BroadcastChannel.
 type channel struct {
@@ -25,10 +29,8 @@ func newChannel(name string, hear func(string)) (*channel, error) {
 	var err error
 	c.heard, err = safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
 		if len(args) == 1 {
-			if data, err := args[0].Get("data"); err == nil && data.Type() == safejs.TypeString {
-				if text, err := data.String(); err == nil {
-					hear(text)
-				}
+			if text, err := jsvalue.Text(args[0], "data", maxText); err == nil {
+				hear(text)
 			}
 		}
 		return nil
