@@ -27,6 +27,7 @@ func (c *clinic) addNote(w http.ResponseWriter, r *http.Request, v visit) {
 	text := r.PostForm.Get("note")
 	err := c.notes.add(p.ID, v.user, text, v.now)
 	if err == nil {
+		c.drafts.set(v.user, p.ID, "")
 		http.Redirect(w, r, "/patients/"+p.ID+"?saved=1#notes", http.StatusSeeOther)
 		return
 	}

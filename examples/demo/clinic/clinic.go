@@ -53,11 +53,11 @@ type Config struct {
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-//go:embed assets/*.css assets/*.svg
+//go:embed assets/*.css assets/*.svg assets/*.js
 var assetFiles embed.FS
 
 // assetNames are the files under /assets/.
-var assetNames = [...]string{"clinic.css", "mark.svg"}
+var assetNames = [...]string{"clinic.css", "mark.svg", "note.js"}
 
 // Public says whether a path is for everybody: the welcome page and the files
 // that it needs. Anything else, and any path that is not in its shortest form,
@@ -70,12 +70,13 @@ func Public(path string) bool {
 	return ok && slices.Contains(assetNames[:], name)
 }
 
-// clinic is the application. All of it but notes stays as New made it.
+// clinic is the application. All of it but notes and drafts stays as New made it.
 type clinic struct {
 	cfg      Config
 	pages    *template.Template
 	patients []patient
 	notes    *notebook
+	drafts   *drafts
 }
 
 // New makes the application's handler. It is safe for concurrent use.
@@ -93,7 +94,7 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, fmt.Errorf("clinic: templates: %w", err)
 	}
 	start := cfg.Now()
-	c := &clinic{cfg: cfg, pages: pages, patients: fictionalPatients(start), notes: newNotebook(start)}
+	c := &clinic{cfg: cfg, pages: pages, patients: fictionalPatients(start), notes: newNotebook(start), drafts: &drafts{byPage: map[draftKey]string{}}}
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.welcome)
@@ -104,6 +105,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("GET /patients/{id}", c.signedIn(c.record))
 	mux.Handle("GET /patients/{id}/chart", c.signedIn(c.chart))
 	mux.Handle("POST /patients/{id}/notes", c.signedIn(c.addNote))
+	mux.Handle("POST /patients/{id}/draft", c.signedIn(c.keepDraft))
 	mux.Handle("/", c.signedIn(c.notFound))
 
 	// A form on another site cannot post here, whatever cookies the browser sends.

@@ -137,7 +137,8 @@ type recordView struct {
 	Patient     patient
 	Born        string
 	Notes       []shownNote
-	Draft       string // kept when a note was refused
+	Draft       string // kept when a note was refused, or when a session ended
+	Restored    bool   // it is from a session that ended
 	NoteProblem string
 	Saved       bool
 	MaxNote     int
@@ -151,6 +152,8 @@ func (c *clinic) record(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	view := c.recordOf(p, v)
 	view.Saved = r.URL.Query().Get("saved") == "1"
+	view.Draft = c.drafts.of(v.user, p.ID)
+	view.Restored = view.Draft != ""
 	c.show(w, http.StatusOK, protectedPage, "record.html", view)
 }
 
