@@ -32,7 +32,9 @@ var states = map[string]struct {
 	"refused":    {func(s *site) { s.set(func(s *site) { s.ended = wire.ProviderRefused }) }, coverOpen},
 	"timeout":    {func(s *site) { s.set(func(s *site) { s.ended = wire.SessionTimeout }) }, coverOpen},
 	"elsewhere":  {func(s *site) { s.set(func(s *site) { s.ended = wire.SignedOutElsewhere }) }, coverOpen},
-	"failure":    {func(s *site) { s.set(func(s *site) { s.policy = strings.ReplaceAll(strictPolicy, " 'wasm-unsafe-eval'", "") }) }, coverOpen},
+	"failure": {func(s *site) {
+		s.set(func(s *site) { s.policy = strings.ReplaceAll(strictPolicy, " 'wasm-unsafe-eval'", "") })
+	}, coverOpen},
 }
 
 // show brings a tab of a site to a state and waits until nothing moves.
@@ -186,7 +188,6 @@ func TestA4_Focus(t *testing.T) {
 
 // The operator's name is on dialog and cover, and the logo when it can be had; the page's policy may forbid it.
 func TestBrand(t *testing.T) {
-	const logo = `data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="120" height="40"><rect width="120" height="40" fill="teal"/></svg>`
 	browser := chrome.New(t)
 	for name, c := range map[string]struct{ logo, policy, want string }{
 		"name":    {"", "", "Aarhus Clinic"},
