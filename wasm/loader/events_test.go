@@ -3,10 +3,10 @@ package loader_test
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -59,31 +59,14 @@ func call[P, R any](t testing.TB, tab context.Context, command cdp.Command[P, R]
 	}
 }
 
-// freeze hides the tab and freezes it.
-func freeze(t testing.TB, tab context.Context) {
-	t.Helper()
-	call(t, tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: page.SetWebLifecycleStateStateFrozen})
-}
-
-// thaw lets it go on, still hidden.
-func thaw(t testing.TB, tab context.Context) {
-	t.Helper()
-	call(t, tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: page.SetWebLifecycleStateStateActive})
-}
-
 // minimize hides the tab's window, or shows it again.
 func minimize(t testing.TB, tab context.Context, hide bool) {
 	t.Helper()
-	window, err := chromedp.Call(tab, browser.GetWindowForTarget, browser.GetWindowForTargetParams{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	state, seen := browser.WindowStateNormal, "visible"
 	if hide {
-		state, seen = browser.WindowStateMinimized, "hidden"
+		chrome.Minimize(t, tab)
+	} else {
+		chrome.Restore(t, tab)
 	}
-	call(t, tab, browser.SetWindowBounds, browser.SetWindowBoundsParams{WindowID: window.WindowID, Bounds: &browser.Bounds{WindowState: state}})
-	chrome.Until(t, tab, `document.visibilityState === "`+seen+`"`)
 }
 
 // wantHintForAll checks that an event covers all tabs at once, before any answer, and that the verifier's answer decides.
@@ -164,11 +147,7 @@ func TestA14_StreamIsHandedOn(t *testing.T) {
 		"closed": {leave: func(t testing.TB, _ *site, tab context.Context) {
 			call(t, tab, page.Close, cdp.Empty{})
 		}},
-		"crashed": {leave: func(t testing.TB, _ *site, tab context.Context) {
-			ctx, cancel := context.WithTimeout(tab, time.Second)
-			defer cancel()
-			_ = chromedp.Do(ctx, chromedp.Navigate("chrome://crash")) // it never answers
-		}},
+		"crashed": {leave: func(t testing.TB, _ *site, tab context.Context) { chrome.Crash(t, tab) }},
 		"gone elsewhere": {leave: func(t testing.TB, s *site, tab context.Context) {
 			chrome.Go(t, tab, "about:blank")
 		}},
@@ -176,8 +155,11 @@ func TestA14_StreamIsHandedOn(t *testing.T) {
 		"back and forward, without the events that only Chromium has": {leave: away, comeBack: back,
 			script: `for (const kind of ["freeze", "resume"]) addEventListener(kind, (event) => event.stopImmediatePropagation(), true)`},
 		"frozen": {
-			leave:    func(t testing.TB, _ *site, tab context.Context) { freeze(t, tab) },
-			comeBack: func(t testing.TB, _ *site, tab context.Context) { thaw(t, tab) },
+			leave: func(t testing.TB, _ *site, tab context.Context) { chrome.Freeze(t, tab) },
+			comeBack: func(t testing.TB, _ *site, tab context.Context) {
+				chrome.Thaw(t, tab)
+				chrome.Restore(t, tab)
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,12 +187,6 @@ func TestA14_StreamIsHandedOn(t *testing.T) {
 	}
 }
 
-// slowTimers keeps the timers that the loader sets for its next stream, the only ones of a broken number of milliseconds, and lets a
-// test run them.
-const slowTimers = `globalThis.slow = [];
-{ const ask = setTimeout; globalThis.setTimeout = (then, millis, ...rest) => Number.isInteger(millis) || millis === undefined
-	? ask(then, millis, ...rest) : slow.push({ then, millis }); }`
-
 // A14: a stream that the verifier does not give is asked for again after half a minute to a minute and not before, whatever the reason;
 // and once it gives one, the hints come.
 func TestStreamIsAskedForAgainWithoutHaste(t *testing.T) {
@@ -228,33 +204,31 @@ func TestStreamIsAskedForAgainWithoutHaste(t *testing.T) {
 			if s.eventsStatus < 0 {
 				breakConnections(s)
 			}
-			tab := chrome.Tab(t, browser)
-			chrome.BeforeLoad(t, tab, slowTimers)
-			chrome.Go(t, tab, s.URL+"/.curfew/sign-in")
-			chrome.Until(t, tab, `location.pathname === "/back" && globalThis.curfew?.state === "armed"`)
-			const again = `void slow.pop().then()`
-			for attempt := range 2 {
-				chrome.Until(t, tab, `slow.length === 1`)
-				if millis := chrome.Eval[float64](t, tab, `slow[0].millis`); millis < 30_000 || millis > 60_000 {
-					t.Errorf("the next attempt is due after %v ms", millis)
-				}
+			tab := openWith(t, s, browser, skippable)
+			asked := func() int {
 				_, asked := s.streamCounts()
-				if asked < attempt+1 || asked > 3*(attempt+1) { // a connection that breaks is tried again by the browser's network
-					t.Errorf("%d requests in %d attempts", asked, attempt+1)
+				return asked
+			}
+			skipUntil(t, s, tab, 3, func() bool { return asked() > 0 })
+			for attempt := range 2 {
+				failed := `performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/events") && one.responseEnd > 0).length > ` + strconv.Itoa(attempt)
+				chrome.Until(t, tab, failed)
+				before := asked()
+				if before > 3*(attempt+1) { // a connection that breaks is tried again by the browser's network
+					t.Errorf("%d requests in %d attempts", before, attempt+1)
 				}
-				wait(t, tab, "1500")
-				s.untilStreams(t, 0, asked)
-				if attempt == 0 {
-					chrome.Eval[any](t, tab, again)
+				if attempt == 1 {
+					s.set(func(s *site) { s.eventsStatus, s.eventsLast = 0, 0 })
+				}
+				if seconds := skipUntil(t, s, tab, 62, func() bool { return asked() > before }); seconds < 29 {
+					t.Errorf("the next attempt came after %d s", seconds)
 				}
 			}
-			s.set(func(s *site) { s.eventsStatus, s.eventsLast = 0, 0 })
-			chrome.Eval[any](t, tab, again)
 			s.untilStreams(t, 1, -1)
 			wantHintForAll(t, s, tab)
-			if chrome.Eval[int](t, tab, `slow.length`) != 0 {
-				t.Error("a timer is left beside the stream")
-			}
+			before := asked()
+			skip(t, s, tab, 2*time.Minute)
+			s.untilStreams(t, 1, before)
 		})
 	}
 }
@@ -281,26 +255,30 @@ func breakConnections(s *site) {
 func TestStreamThatLivedIsOpenedAgainAtOnce(t *testing.T) {
 	s := newSite(t)
 	breakConnections(s)
-	tab := chrome.Tab(t, chrome.New(t))
-	chrome.BeforeLoad(t, tab, slowTimers)
-	chrome.Go(t, tab, s.URL+"/.curfew/sign-in")
-	chrome.Until(t, tab, `location.pathname === "/back" && globalThis.curfew?.state === "armed"`)
+	tab := openWith(t, s, chrome.New(t), skippable)
 	s.untilStreams(t, 1, 1)
-	const later = `void (() => { const now = performance.now; performance.now = () => now.call(performance) + 11e3 })()`
+	wantHintForAll(t, s, tab)
 	for asked := 2; asked <= 4; asked++ {
-		chrome.Eval[any](t, tab, later)
+		skip(t, s, tab, 11*time.Second)
 		s.say("")
 		s.untilStreams(t, 1, asked)
 		wantHintForAll(t, s, tab)
 	}
-	chrome.Eval[any](t, tab, later)
 	s.set(func(s *site) { s.eventsStatus = -1 })
+	skip(t, s, tab, 11*time.Second)
+	_, before := s.streamCounts()
 	s.say("")
-	chrome.Until(t, tab, `slow.length === 1`)
-	_, asked := s.streamCounts()
-	chrome.Eval[any](t, tab, later)
-	wait(t, tab, "1000")
-	s.untilStreams(t, 0, asked)
+	asked := before
+	for began := time.Now(); asked == before && time.Since(began) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+		_, asked = s.streamCounts()
+	}
+	skip(t, s, tab, 29*time.Second)
+	if _, now := s.streamCounts(); now == before || now > before+3 {
+		t.Errorf("%d requests after one that failed, in half a minute", now-before)
+	}
+	s.set(func(s *site) { s.eventsStatus = 0 })
+	skip(t, s, tab, 32*time.Second)
+	s.untilStreams(t, 1, -1)
 }
 
 // An agent that failed holds no stream, and none is left waiting.
@@ -346,13 +324,13 @@ func TestStreamWithoutLocks(t *testing.T) {
 			}
 			s.untilStreams(t, 2, 2)
 			wantHintForAll(t, s, tabs...)
-			minimize(t, tabs[0], true)
+			chrome.Minimize(t, tabs[0])
 			s.untilStreams(t, 1, 2)
-			freeze(t, tabs[0])
-			thaw(t, tabs[0])
+			chrome.Freeze(t, tabs[0])
+			chrome.Thaw(t, tabs[0])
 			wait(t, tabs[0], "1500")
 			s.untilStreams(t, 1, 2)
-			minimize(t, tabs[0], false)
+			chrome.Restore(t, tabs[0])
 			s.untilStreams(t, 2, 3)
 			wantHintForAll(t, s, tabs...)
 		})
@@ -386,22 +364,20 @@ func TestSilentStreamWakesNobody(t *testing.T) {
 // An attempt that is due when the session ends is not made any more.
 func TestEndedPageAsksForNoStream(t *testing.T) {
 	s := newSite(t)
-	s.set(func(s *site) { s.eventsStatus = http.StatusServiceUnavailable; s.interval = 3000 })
-	tab := chrome.Tab(t, chrome.New(t))
-	chrome.BeforeLoad(t, tab, `Math.random = () => -.95; globalThis.made = 0; { const E = EventSource; globalThis.EventSource = class extends E { constructor(a) { super(a); made++ } }; EventSource.CONNECTING = 0 }`)
-	chrome.Go(t, tab, s.URL+"/.curfew/sign-in")
-	chrome.Until(t, tab, `made === 2`) // an attempt each second and a half
+	s.set(func(s *site) { s.eventsStatus, s.interval = http.StatusServiceUnavailable, 3000 })
+	tab := openWith(t, s, chrome.New(t), skippable)
+	s.untilStreams(t, 0, 1)
+	skip(t, s, tab, 61*time.Second)
+	s.untilStreams(t, 0, 2)
 	s.set(func(s *site) { s.ended = wire.EndedByAdmin })
+	skip(t, s, tab, 4*time.Second)
 	chrome.Until(t, tab, `curfew.state === "ended"`)
-	made := chrome.Eval[int](t, tab, `made`)
-	wait(t, tab, "3000")
-	if got := chrome.Eval[int](t, tab, `made`); got != made {
-		t.Errorf("%d attempts after the end", got-made)
-	}
+	skip(t, s, tab, 3*time.Minute)
+	s.untilStreams(t, 0, 2)
 }
 
-// D5: a page that was covered in the words of its end, because the verifier could not be asked, is armed again when it comes back, and
-// so is its stream.
+// D5: a page that was covered in the words of its end, because the verifier could not be asked, is armed again when that answers, and
+// has listened all along.
 func TestPageThatComesBackListensAgain(t *testing.T) {
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
@@ -415,9 +391,8 @@ func TestPageThatComesBackListensAgain(t *testing.T) {
 	})
 	chrome.Until(t, tab, `curfew.state === "ended"`)
 	wantCovered(t, tab)
-	s.untilStreams(t, 0, 2)
-	s.set(func(s *site) { s.raw, s.active = nil, time.Now().UnixMilli() })
+	s.set(func(s *site) { s.raw, s.active = nil, s.now() })
 	chrome.Until(t, tab, `curfew.state === "armed"`)
-	s.untilStreams(t, 1, 3)
+	s.untilStreams(t, 1, 2)
 	wantHintForAll(t, s, tab)
 }

@@ -51,3 +51,17 @@ func openWith(t testing.TB, s *site, browser context.Context, script string) con
 	chrome.Until(t, tab, `location.pathname === "/back" && globalThis.curfew?.state === "armed"`)
 	return tab
 }
+
+// skipUntil lets time pass, a second at a time, until something is so, and returns how many seconds that took.
+func skipUntil(t testing.TB, s *site, tab context.Context, limit int, so func() bool) int {
+	t.Helper()
+	for seconds := range limit + 1 {
+		if so() {
+			return seconds
+		}
+		skip(t, s, tab, time.Second)
+		time.Sleep(20 * time.Millisecond) // for the network, which lives in real time
+	}
+	t.Fatalf("not so in %d seconds", limit)
+	return 0
+}
