@@ -80,7 +80,11 @@ func (m *Machine) stage(at Moment) (next stage, left int64, sure bool) {
 	case wire.WarnInactivity:
 		return warned(wire.Inactivity, local.InactivityEnds()-now)
 	case wire.WarnSession:
-		return warned(local.SessionReason(), local.SessionEnds()-now)
+		next, left, sure = warned(local.SessionReason(), local.SessionEnds()-now)
+		if next.of == Warning && m.seen.of != Warning && m.isDismissed(local, now) {
+			return stage{}, 0, true // on an earlier page
+		}
+		return next, left, sure
 	}
 	if soon(local.InactivityWarns(), now) {
 		return stage{Notice, wire.Inactivity}, local.InactivityEnds() - now, true

@@ -89,6 +89,7 @@ type Machine struct {
 	gapAt     activity.Stamp   // when that was noticed
 	dismissed deadline.Instant // the session end whose warning was dismissed (A2); 0: none
 	late      bool             // it was dismissed in its last minute, when it had come back
+	kept      string           // what an earlier page wanted kept
 
 	looked   activity.Stamp // when the machine was last told the time
 	promised int64          // and how soon it then wanted to be told again
@@ -255,9 +256,13 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 
 // confirm takes a state that the verifier has confirmed, with its clock at this moment.
 func (m *Machine) confirm(at Moment, reply wire.Reply, now deadline.Instant) {
+	first := !m.known
 	m.known, m.taken = true, reply.Seq
 	m.anchor, m.anchored = at.Now, now
 	m.state, m.reply = stateOf(reply), reply
+	if first {
+		m.recall()
+	}
 	m.interval = reply.Interval
 	if reply.Phase == wire.Ended {
 		return

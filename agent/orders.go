@@ -145,15 +145,20 @@ func (m *Machine) view(local deadline.State, now deadline.Instant) *warning.View
 		view := warning.Inactivity(local, now, in)
 		return &view
 	case wire.WarnSession:
-		lastMinute := warning.InLastMinute(local, now)
-		m.late = m.late && lastMinute // a clock that was set may have made it seem so
-		if m.dismissed == local.SessionEnds() && m.late == lastMinute {
+		if m.isDismissed(local, now) {
 			return nil
 		}
 		view := warning.Session(local, now, in)
 		return &view
 	}
 	return nil
+}
+
+// isDismissed reports whether the session warning, which is due, was put away.
+func (m *Machine) isDismissed(local deadline.State, now deadline.Instant) bool {
+	lastMinute := warning.InLastMinute(local, now)
+	m.late = m.late && lastMinute // a clock that was set may have made it seem so
+	return m.dismissed == local.SessionEnds() && m.late == lastMinute
 }
 
 // request is the next request if one is due and none is under way.

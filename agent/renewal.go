@@ -69,11 +69,14 @@ func (m *Machine) memory() string {
 	return m.sid + " " + strconv.FormatInt(m.dismissed, 10) + " " + late
 }
 
-// Recall takes what an earlier page wanted kept. What is not about this session's end is nothing.
-func (m *Machine) Recall(at Moment, memory string) Orders {
-	words := strings.Split(memory, " ")
-	if len(words) == 3 && m.known && words[0] == m.sid && words[1] == strconv.FormatInt(m.state.SessionEnds(), 10) {
+// Remember takes what an earlier page of this browser wanted kept, before the first answer: a warning that it dismissed is not to
+// show again, not for a moment.
+func (m *Machine) Remember(memory string) { m.kept = memory }
+
+// recall applies that to the session that has just become known. What is not about this session's end is nothing.
+func (m *Machine) recall() {
+	words := strings.Split(m.kept, " ")
+	if len(words) == 3 && words[0] == m.sid && words[1] == strconv.FormatInt(m.state.SessionEnds(), 10) {
 		m.dismiss(m.state.SessionEnds(), words[2] == "1")
 	}
-	return m.orders(at)
 }

@@ -75,8 +75,6 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 	answers := make(chan answer, 1)
 	saved := make(chan struct{}, 1)
 	blocked := make(chan struct{}, 1)
-	recall := make(chan struct{}, 1)
-	recalled := false
 	woken := make(chan struct{}, 1)
 	timer := time.AfterFunc(0, func() {
 		select {
@@ -86,6 +84,11 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 	})
 	defer timer.Stop()
 
+	remember := func() {
+		if !machine.Proved() { // not at the start: the page's own load comes first
+			machine.Remember(ports.Page.Kept())
+		}
+	}
 	look := func() Moment {
 		return Moment{Now: ports.Clock.Now(), Activity: ports.Page.LastActivity(), Hidden: ports.Page.Hidden(), Unsaved: ports.Page.Unsaved()}
 	}
@@ -133,11 +136,10 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 		case leads := <-ports.Led:
 			orders = machine.Led(look(), leads)
 		case message := <-ports.Heard:
+			remember()
 			orders = machine.Heard(look(), message)
 		case <-saved:
 			orders = machine.Saved(look())
-		case <-recall:
-			orders = machine.Recall(look(), ports.Page.Kept())
 		case <-blocked:
 			orders = machine.Blocked(look())
 		case choice := <-ports.Choices:
@@ -146,11 +148,8 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 			if a.keys != nil && !errors.Is(a.keys, ErrNoKey) {
 				return a.keys
 			}
+			remember()
 			orders = machine.take(look(), a)
-		}
-		if machine.Proved() && !recalled {
-			recalled = true
-			recall <- struct{}{}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/curfew-project/curfew/agent"
@@ -144,12 +145,16 @@ func TestA2_A14_DismissedInAll(t *testing.T) {
 	kept := b.Tabs[1].Orders.Keep
 	b.Pass(second)
 	expectAll(t, b, page)
-	later := b.Open()
-	b.Pass(2 * second)
-	expect(t, &later.Drive, session)
-	later.Recall(kept)
-	expect(t, &later.Drive, page)
-	later.Recall("another " + kept)
+	for memory, want := range map[string]string{kept: page, "another" + kept: session, "": session, "sid": session} {
+		later := b.Open()
+		later.Machine.Remember(memory)
+		b.Pass(2 * second)
+		expect(t, &later.Drive, want)
+		if warned := slices.Contains(told(&later.Drive), agent.Warning); warned != (want == session) {
+			t.Errorf("with the memory %q the page was warned: %v", memory, warned)
+		}
+		b.Crash(later)
+	}
 	b.Pass(14*minute - b.Now + v.state.SessionEnds() - 15*minute + second)
 	expectAll(t, b, session)
 }

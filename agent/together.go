@@ -83,7 +83,7 @@ const maxFailures = 1000
 
 // asked takes another tab's question, as the leader: it is the verifier's to answer.
 func (m *Machine) asked(at Moment, message tabs.Message, age int64) {
-	if message.Stay && !m.staying {
+	if message.Stay && !m.staying && age < tabs.Patience { // after that, who asked has sent it by itself
 		m.staying, m.stayedAt = true, at.Now.Before(message.Stood+age)
 	}
 	if m.failures == 0 {

@@ -85,9 +85,6 @@ func (d *Drive) Seen() { d.take(d.Machine.Seen(d.Moment())) }
 // Blocked is the browser not opening the window to sign in.
 func (d *Drive) Blocked() { d.take(d.Machine.Blocked(d.Moment())) }
 
-// Recall hands the machine what an earlier page kept.
-func (d *Drive) Recall(memory string) { d.take(d.Machine.Recall(d.Moment(), memory)) }
-
 // Hear hands the machine a message of another tab.
 func (d *Drive) Hear(message tabs.Message) { d.take(d.Machine.Heard(d.Moment(), message)) }
 

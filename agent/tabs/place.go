@@ -13,8 +13,8 @@ const (
 
 // Times in milliseconds.
 const (
-	// patience is how long an asked leader may be silent. One that lives answers at once.
-	patience = 1_500
+	// Patience is how long an asked leader may be silent. One that lives answers at once.
+	Patience = 1_500
 	// working is how long a leader that answered may take to get the verifier's answer, or to say that there is none. It is
 	// longer than any request.
 	working = 20_000
@@ -89,7 +89,7 @@ func (p *Place) silent(now activity.Stamp) bool {
 	if !p.heard.IsZero() && now.Since(p.heard) <= waited {
 		return waited >= working // it said something since
 	}
-	return waited >= patience
+	return waited >= Patience
 }
 
 // Wake is how many milliseconds from now this tab has to look at the silence of the leader; 0: it has not.
@@ -97,7 +97,7 @@ func (p *Place) Wake(now activity.Stamp) int64 {
 	if p.Leads() || p.asked.IsZero() || p.stealing {
 		return 0
 	}
-	limit := int64(patience)
+	limit := int64(Patience)
 	waited := now.Since(p.asked)
 	if !p.heard.IsZero() && now.Since(p.heard) <= waited {
 		limit = working

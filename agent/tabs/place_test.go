@@ -35,10 +35,10 @@ func TestA14_TheLease(t *testing.T) {
 	if !p.Asks(at(0)) || p.Asks(at(10)) {
 		t.Fatal("it asks not, or twice")
 	}
-	if wake := p.Wake(at(100)); wake != patience-100 {
+	if wake := p.Wake(at(100)); wake != Patience-100 {
 		t.Errorf("it looks again in %d ms", wake)
 	}
-	if p.Want(at(patience-1), false, true) != Queue || p.Want(at(patience), false, true) != Steal {
+	if p.Want(at(Patience-1), false, true) != Queue || p.Want(at(Patience), false, true) != Steal {
 		t.Error("the lease of a leader that never answers is wrong")
 	}
 
@@ -53,12 +53,12 @@ func TestA14_TheLease(t *testing.T) {
 	p.Join()
 	p.Heard(at(0), false) // before the question: that is no answer
 	p.Asks(at(1000))
-	if p.Want(at(1000+patience), false, true) != Steal {
+	if p.Want(at(1000+Patience), false, true) != Steal {
 		t.Error("a word from before the question prolongs the lease")
 	}
 	p.Answered()
 	p.Led(false)
-	if p.Want(at(1000+patience), false, true) != Queue || p.Wake(at(0)) != 0 {
+	if p.Want(at(1000+Patience), false, true) != Queue || p.Wake(at(0)) != 0 {
 		t.Error("an answered tab is still impatient")
 	}
 }
