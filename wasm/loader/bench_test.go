@@ -211,7 +211,7 @@ func idle(b *testing.B, s *site, passed *atomic.Int64) {
 	})
 }
 
-// Figure: time from the script's arrival to the guarded page, and what the script costs the page's own load.
+// Figure: time from the script's arrival to the guarded page. What it costs the page's own load is in bench_load_test.go.
 func BenchmarkFigureArmed(b *testing.B) {
 	s := newSite(b)
 	wasm := compiled(b, "hello")
@@ -220,12 +220,10 @@ func BenchmarkFigureArmed(b *testing.B) {
 		"/hello.js": []byte(goRuntime(b) + `; const go = new Go();
 			WebAssembly.instantiateStreaming(fetch("/hello.wasm", { priority: "low" }), go.importObject).then((made) => go.run(made.instance));`),
 		"/hello": helloPage(s, `<script src="/hello.js" async></script>`),
-		"/plain": helloPage(s, ""),
 	})
 	tab, _ := open(b, s, chrome.New(b))
 
 	const since = ` - performance.getEntriesByType("resource").find((e) => /\/(agent|hello)\.js$/.test(e.name)).responseEnd`
-	const load = `performance.getEntriesByType("navigation")[0].loadEventStart`
 	took := map[string][]float64{}
 	visit := func(name, path, done, expression string) {
 		chrome.Go(b, tab, s.URL+path)
@@ -241,10 +239,8 @@ func BenchmarkFigureArmed(b *testing.B) {
 					}
 				}
 				mark := `performance.getEntriesByName("` + page.mark + `")[0]`
-				visit(page.name+" "+cache, page.path, mark+"&&"+load, mark+".startTime"+since)
-				took[page.name+" load"] = append(took[page.name+" load"], chrome.Eval[float64](b, tab, load))
+				visit(page.name+" "+cache, page.path, mark, mark+".startTime"+since)
 			}
-			visit("plain load", "/plain", load, load)
 		}
 	}
 	row := func(name, measured, with, base string, atMost float64) figure.Row {
@@ -252,9 +248,7 @@ func BenchmarkFigureArmed(b *testing.B) {
 	}
 	report(b,
 		row("from script to armed, nothing in the cache", "agent cold", "safejs hello", "hello cold", 1.25),
-		row("from script to armed, all in the cache", "agent warm", "safejs hello", "hello warm", 1.25),
-		row("load event of the page", "agent load", "page with safejs hello", "hello load", 0),
-		row("load event of the page", "agent load", "page without a script", "plain load", 0))
+		row("from script to armed, all in the cache", "agent warm", "safejs hello", "hello warm", 1.25))
 }
 
 func helloPage(s *site, script string) []byte {
