@@ -360,3 +360,20 @@ func TestA13_FrameInTheBackForwardCache(t *testing.T) {
 	chrome.Until(t, tab, pageIsSeen)
 	wantCounts(t, s, tab, inner)
 }
+
+// A10: the page takes frames below it and nothing else, whatever a script of the page asks for.
+func TestA10_OnlyFramesAreTaken(t *testing.T) {
+	_, tab := framed(t, chrome.New(t), "/top", top(html("", "<h1>Inner</h1>")))
+	chrome.Until(t, tab, armed("window"))
+	got := chrome.Eval[string](t, tab, `(() => {
+		const taken = (detail) => !document.dispatchEvent(new CustomEvent("curfew:frame", { detail, cancelable: true }));
+		const gone = document.body.appendChild(document.createElement("iframe")), view = gone.contentWindow;
+		gone.remove();
+		const fake = Object.assign(new EventTarget(), { parent: window, document });
+		return Object.entries({ itself: window, none: null, object: { parent: window }, fake, document, gone: view, frame: frames[0] })
+			.filter(([, detail]) => taken(detail)).map(([name]) => name).join();
+	})()`)
+	if got != "frame" {
+		t.Errorf("the page took %q, want only its frame", got)
+	}
+}

@@ -162,8 +162,10 @@ func (f *Frames) happened(kind string, event safejs.Value) {
 		}
 		clear(f.calls)
 	case "pageshow":
-		f.called = 0
-		f.call()
+		if kept, err := jsvalue.Bool(event, "persisted"); err == nil && kept {
+			f.called = 0
+			f.call()
+		}
 	}
 }
 
