@@ -54,7 +54,7 @@ func TestD5_AgentThatDoesNotArrive(t *testing.T) {
 		}, "integrity", "are not the ones"},
 		"a false type": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "application/wasm") }, "integrity", "are not the ones"},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://elsewhere.invalid/x.wasm", 302)
+			http.Redirect(w, r, "https://elsewhere.invalid/x.wasm", http.StatusFound)
 		}, "network", "could not be downloaded"},
 		"half of it": {half, "network", "could not be downloaded"},
 		"another agent": {func(w http.ResponseWriter, _ *http.Request) {
