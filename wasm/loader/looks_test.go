@@ -103,6 +103,8 @@ func TestLooks(t *testing.T) {
 						if (e.localName === "button" && (r.height < 44 || r.width < 44)) wrong.push("a small button: " + r.width + " by " + r.height);
 					}
 					if (dialog.scrollTop > 0) wrong.push("it is scrolled by " + dialog.scrollTop);
+					const clock = root.querySelector("[part=countdown]"), row = root.querySelector("[part=buttons]");
+					if (dialog.contains(clock) && dialog.scrollHeight <= dialog.clientHeight && clock.getBoundingClientRect().bottom > row.getBoundingClientRect().top) wrong.push("the buttons stand on the countdown");
 					const { top } = root.querySelector("#title, #cover-title").getBoundingClientRect();
 					if (top < 0 || top > innerHeight - 20) wrong.push("the title is at " + top);
 					if (dialog.matches("[part=dialog]")) for (const b of dialog.querySelectorAll("button")) {

@@ -133,8 +133,8 @@ let theirs;
 // retitle gives the tab another title, or without one the page's own again, even if the page has set it meanwhile.
 export function retitle(text) {
   if (document.title !== ours) theirs = document.title;
-  if (!text && ours === undefined) return;
-  document.title = text || theirs;
+  const next = text || theirs;
+  if (next !== document.title) document.title = next;
   ours = text ? document.title : undefined; // as the browser keeps it
 }
 

@@ -26,6 +26,7 @@ type Dialog struct {
 	port     *page.Port
 	box      box
 	built    bool
+	dressed  bool
 	language language.Language
 	asking   bool // for the page's language
 	asked    bool
@@ -125,6 +126,7 @@ func (d *Dialog) Cover(cover warning.Cover) {
 		d.ask()
 	}
 	d.covered, d.cover = true, cover
+	d.dress()
 	words := d.language.Texts.Cover(cover)
 	if err := d.port.Cover(words.Title, words.Body, words.Button, d.press); err != nil {
 		d.port.Fail(page.FailedAgent, err)
@@ -140,7 +142,16 @@ func (d *Dialog) Uncover() {
 	d.port.Uncover()
 }
 
+// dress hands the look over when there is something to look at.
+func (d *Dialog) dress() {
+	if !d.dressed {
+		d.dressed = true
+		d.port.Style(look)
+	}
+}
+
 func (d *Dialog) show(view warning.View) error {
+	d.dress()
 	if !d.built {
 		if err := d.build(); err != nil {
 			return err
@@ -233,7 +244,6 @@ func (d *Dialog) build() error {
 	if failed != nil {
 		return failed
 	}
-	d.port.Style(look)
 	if brand, err := d.port.Brand(); err == nil {
 		if _, err := b.dialog.Value.Call("prepend", brand); err != nil {
 			return err
