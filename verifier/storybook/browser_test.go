@@ -57,6 +57,7 @@ type seen struct {
 	Announce  string
 	Buttons   []string
 	Wide      bool // it is wider than its frame
+	Hidden    bool // the buttons hide texts although there is room for both
 }
 
 // looking reads all frames of the index, or only the page itself, as they are now.
@@ -75,6 +76,8 @@ const looking = `(() => {
 			language: (top ? root.host : page.documentElement)?.lang ?? "", direction: style?.direction ?? "", page: page.documentElement?.dir ?? "", scheme: style?.colorScheme ?? "",
 			title: text("h1, h2")[0] ?? "", texts: text("p:not(.buttons, [part=brand], [part=countdown], [part=announce], .spoken), [part=note], label"),
 			countdown: text("[part=countdown]")[0] ?? "", announce: root?.querySelector(".spoken")?.textContent ?? "",
+			hidden: !!top && top.scrollHeight <= top.clientHeight && [...top.querySelectorAll("h1, h2, p, [part=countdown]")].filter(shown).some((element) =>
+				!element.matches(".spoken") && [...top.querySelectorAll("button")].filter(shown).some((button) => button.getBoundingClientRect().top < element.getBoundingClientRect().bottom - 1)),
 			buttons: text("button, .button"), wide: (box?.scrollWidth ?? 0) > (box?.clientWidth ?? 0) || page.documentElement?.scrollWidth > view.innerWidth,
 		};
 	}));
@@ -136,6 +139,9 @@ func expects(s story, l *texts.Language, scheme, direction string, got seen) []s
 	want("color-scheme", got.Scheme, scheme)
 	if got.Wide {
 		wrong = append(wrong, "it is wider than the frame")
+	}
+	if got.Hidden {
+		wrong = append(wrong, "the buttons are over the texts")
 	}
 	if s.page == nil {
 		want("the page's direction", got.Page, direction)

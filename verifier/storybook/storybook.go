@@ -56,6 +56,9 @@ func New(c Config) (*Book, error) {
 	b := &Book{Config: c, stories: stories(), templates: templates, mux: http.NewServeMux()}
 	b.mux.HandleFunc("GET /{$}", b.index)
 	b.mux.HandleFunc("GET /assets/{file}", b.asset)
+	b.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { // or every console would have an error
+		http.ServeFileFS(w, r, assets, "assets/logo.svg")
+	})
 	b.mux.HandleFunc("GET /agent/{module}", c.Agent.ServeWasm)
 	const page = "/s/{story}/{language}/{theme}/{direction}/"
 	b.mux.HandleFunc("GET "+page+"{$}", b.at((*Book).page))
