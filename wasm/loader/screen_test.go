@@ -137,6 +137,7 @@ func TestCoverStaysOnTop(t *testing.T) {
 		"z-index":           `const d = document.createElement("div"); d.style.cssText = "position:fixed;inset:0;z-index:2147483647;background:red"; document.body.append(d)`,
 		"modal dialog":      `const d = document.createElement("dialog"); d.style.cssText = "width:100vw;height:100vh"; document.body.append(d); d.showModal()`,
 		"popover":           `const d = document.createElement("div"); d.popover = "manual"; document.body.append(d); d.showPopover()`,
+		"popover in shadow": `const h = document.createElement("x-y"), d = document.createElement("div"); d.popover = "manual"; d.style.cssText = "width:100vw;height:100vh"; document.body.append(h); h.attachShadow({mode: "closed"}).append(d); d.showPopover()`,
 		"element removed":   `document.querySelector("curfew-agent").remove()`,
 		"content removed":   `document.querySelector("curfew-agent").shadowRoot.replaceChildren()`,
 		"dialog closed":     `document.querySelector("curfew-agent").shadowRoot.querySelector("dialog").close()`,
