@@ -66,7 +66,7 @@ func TestMainStates(t *testing.T) {
 	}
 	t.Run("index", func(t *testing.T) {
 		tab := chrome.Tab(t, browser)
-		chrome.Size(t, tab, 1080, 700)
+		chrome.Size(t, tab, 1080, 760)
 		chrome.Go(t, tab, address+"/?width=320")
 		chrome.Until(t, tab, `[...document.querySelectorAll("iframe")].slice(0, 3).every((frame) =>
 			frame.contentDocument?.querySelector("curfew-agent")?.shadowRoot.querySelector("dialog[open]"))`)
