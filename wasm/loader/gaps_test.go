@@ -22,11 +22,13 @@ const coverStands = `(document.querySelector("curfew-agent")?.shadowRoot.querySe
 const noteSeen = `globalThis.noted = []; for (const kind of ["pageshow", "keydown", "focus", "visibilitychange"])
 	addEventListener(kind, (event) => { if (event.type === "visibilitychange" ? !document.hidden : event.type !== "pageshow" || event.persisted) noted.push(event.type + " " + ` + coverStands + `) }, kind !== "pageshow");`
 
+const isAnswered = `performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/heartbeat") && one.responseEnd > 0).length > 1`
+
 // openAnswered is open for a page that has had the verifier's first answer, and so knows its deadlines.
 func openAnswered(t testing.TB, s *site, browser context.Context) context.Context {
 	t.Helper()
 	tab, _ := open(t, s, browser)
-	chrome.Until(t, tab, `performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/heartbeat") && one.responseEnd > 0).length > 1`)
+	chrome.Until(t, tab, isAnswered)
 	return tab
 }
 
@@ -64,17 +66,27 @@ func untilAsked(t testing.TB, s *site, n int) {
 // the deadline has passed meanwhile, it never is.
 func TestA13_BackForwardCache(t *testing.T) {
 	browser := chrome.New(t)
-	for name, over := range map[string]bool{"deadline passed": true, "in time": false} {
+	const onlyPageshow = `for (const kind of ["freeze", "resume"]) addEventListener(kind, (event) => event.stopImmediatePropagation(), true)`
+	for name, c := range map[string]struct {
+		over   bool
+		script string
+	}{
+		"deadline passed": {over: true},
+		"in time":         {},
+		"deadline passed, without the events that only Chromium has": {over: true, script: onlyPageshow},
+		"in time, without the events that only Chromium has":         {script: onlyPageshow},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			s.set(func(s *site) { s.cache = "no-cache" })
-			tab := openAnswered(t, s, browser)
+			tab := openWith(t, s, browser, c.script)
+			chrome.Until(t, tab, isAnswered)
 			chrome.Eval[any](t, tab, `void (globalThis.kept = true)`)
 			chrome.Eval[any](t, tab, `void (() => { `+noteSeen+` })()`)
 			chrome.Go(t, tab, s.URL+"/bye")
 			n := len(s.allBeats())
 			release := holdBack(s)
-			if over {
+			if c.over {
 				s.set(func(s *site) { s.ended = wire.Inactivity })
 			}
 			chrome.Eval[any](t, tab, `void history.back()`)
@@ -84,7 +96,7 @@ func TestA13_BackForwardCache(t *testing.T) {
 			wantNoted(t, tab, "pageshow")
 			release()
 			untilAsked(t, s, n)
-			if over {
+			if c.over {
 				chrome.Until(t, tab, `curfew.state === "ended"`)
 				wantCovered(t, tab)
 				return

@@ -11,6 +11,7 @@ import { site, texts } from "./texts.js";
 const patience = 20_000; // a woken agent answers within the same event; after this long it is stuck
 
 export function createPort({ mode, prefix, nonce, returnTo, stay }) {
+  let away = false; // from pagehide until somebody comes back to the page, which may not be told by pageshow first
   let asked = 0; // when the agent was woken without having answered since
 
   const port = {
@@ -66,7 +67,9 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
       port.life?.(kind);
       const seen = document.visibilityState === "visible";
       // What was frozen knows nothing: somebody may have signed out meanwhile, so nothing is shown before the verifier has answered.
-      if (kind === "resume" || event.persisted && kind === "pageshow" || seen && late()) look("gap");
+      const back = away && kind !== "pagehide" && (seen || kind === "pageshow");
+      away = kind === "pagehide" || away && !back;
+      if (kind === "resume" || back || seen && late()) look("gap");
       else look(seen ? "seen" : "wake");
     }, kind !== "focus"); // capture: some are events of the document; in captured focus events are those of every element
   }

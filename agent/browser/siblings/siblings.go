@@ -94,6 +94,8 @@ func (s *Siblings) life(kind string) {
 		s.still = true
 	case "pageshow", "resume":
 		s.still = false
+	case "visibilitychange", "focus":
+		s.still = s.still && s.hidden() // who comes back to a page may be told of that before pageshow
 	}
 	if s.channel != nil {
 		s.channel.listen(!s.still)
