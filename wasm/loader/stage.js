@@ -37,10 +37,7 @@ function build() {
   }
   observer = new MutationObserver(() => {
     if (covers.size > 0 && document.title !== ours && spare()) retitle(ours); // the page's new title may be as private as the page
-    // Nothing tells when a popover in a shadow root of the page opens. The countdown writes each second, and then we look.
-    const box = shown.at(-1)?.getBoundingClientRect();
-    const seen = box && document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-    if (seen && seen !== host || shown.some((dialog) => !dialog.open || !dialog.isConnected)) raise();
+    if (shown.some((dialog) => !dialog.open || !dialog.isConnected)) raise();
   });
   // Whatever the page brings into the top layer after us lies above us, until we are brought there again.
   document.addEventListener("beforetoggle", (event) => {

@@ -15,7 +15,6 @@ func TestDialogStaysOnTop(t *testing.T) {
 		"modal dialog":           `const d = document.createElement("dialog"); ` + big + ` document.body.append(d); d.showModal()`,
 		"dialog in a shadow":     `const h = document.createElement("x-y"), d = document.createElement("dialog"); ` + big + ` document.body.append(h); h.attachShadow({mode: "closed"}).append(d); d.showModal()`,
 		"popover":                `const d = document.createElement("div"); d.popover = "manual"; ` + big + ` document.body.append(d); d.showPopover()`,
-		"popover in a shadow":    `const h = document.createElement("x-y"), d = document.createElement("div"); d.popover = "manual"; ` + big + ` document.body.append(h); h.attachShadow({mode: "closed"}).append(d); d.showPopover()`,
 		"z-index":                `const d = document.createElement("div"); ` + big + ` document.body.append(d)`,
 		"inert body":             `document.body.inert = true`,
 		"inert root":             `document.documentElement.inert = true`,
