@@ -18,7 +18,11 @@ type Moment struct {
 	Activity activity.Stamp
 	Hidden   bool // nobody sees the page, so its timers may be late
 	Unsaved  bool // the page is marked as having unsaved work (A15)
+	Framed   bool // the page is a frame that guards itself, and pages to sign in let nobody frame them (A10)
 }
+
+// inWindow reports whether whoever signs in again needs a window of its own.
+func (at Moment) inWindow() bool { return at.Unsaved || at.Framed }
 
 // Request is a request that the machine wants sent. The machine has at most one under way.
 type Request struct {
@@ -68,11 +72,13 @@ type Machine struct {
 
 	counted activity.Stamp // the last activity that counts, as Step judged it
 	judged  activity.Stamp // the last activity that was judged, counted or not
+	told    activity.Stamp // the last activity that the verifier, or the leader, was told of
 
 	sending  bool
-	sentStay bool // the request under way carries the choice to stay
-	again    bool // another tab asked since it was sent
-	sentGap  bool // it was sent after the gap; not told by the clocks, which somebody may have set since
+	sentStay bool             // the request under way carries the choice to stay
+	again    bool             // another tab asked since it was sent
+	askedEnd deadline.Instant // the end at which the verifier was asked whether it is one
+	sentGap  bool             // it was sent after the gap; not told by the clocks, which somebody may have set since
 	sentAt   activity.Stamp
 	stray    bool           // its answer is about a session that this browser has no more
 	waitFrom activity.Stamp // the next request is due wait after this
@@ -97,11 +103,13 @@ type Machine struct {
 	unsaved  bool           // and whether it had unsaved work
 	said     bool           // what the other tabs were last told of unseen
 
-	over      *warning.Cover // the session is over for this page; another one of the same user can begin (A15)
-	renewing  bool           // the verifier is being asked whether one has
-	renewedAt activity.Stamp // when it was last asked that
-	seen      stage          // what the page was last told
-	orderOnce                // what is said once
+	over       *warning.Cover // the session is over for this page; another one of the same user can begin (A15)
+	earlier    bool           // this browser has signed in since the page came, and before its first answer
+	renewing   bool           // the verifier is being asked whether one has
+	renewAgain bool           // and is to be asked once more
+	renewedAt  activity.Stamp // when it was last asked that
+	seen       stage          // what the page was last told
+	orderOnce                 // what is said once
 }
 
 // orderOnce are the orders that are said once.
@@ -148,7 +156,11 @@ func (m *Machine) Gap(at Moment) Orders {
 }
 
 func (m *Machine) startGap(at Moment) {
+	again := m.gap && m.failures > 0
 	m.gap, m.sentGap, m.gapAt = true, false, at.Now
+	if again {
+		return // every movement of the pointer may say so while the verifier is asked in vain
+	}
 	m.place.Answered() // an answer from before the gap would not do
 	if m.place.Leads() || !at.Hidden {
 		m.dueNow(at) // else the leader's next answer will do, or its own when somebody comes to it: there may be hundreds of such tabs
@@ -204,7 +216,7 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 	case warning.SignInAgain:
 		m.signIn = true
 		switch {
-		case !at.Unsaved: // the page is left
+		case !at.inWindow(): // the page is left
 		case m.over != nil:
 			m.end(warning.Elsewhere())
 		default:
@@ -220,8 +232,9 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 		return m.orders(at)
 	}
 	m.sending, m.failures, m.retries = false, 0, 0
-	if m.over != nil && !m.renewing {
-		return m.orders(at) // it was sent before the end
+	if m.over != nil && !m.renewing { // it was sent before the end
+		m.settled(at)
+		return m.orders(at)
 	}
 	m.place.Answered()
 	m.seq = max(m.seq, reply.Seq)
@@ -289,6 +302,7 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 	m.place.Answered()
 	if m.over != nil && (!m.renewing || refusal.Error != wire.UseNonce && refusal.Error != wire.Replayed) {
 		m.renewing = false // there is no other session; what the cover says is still right
+		m.settled(at)
 		return m.orders(at)
 	}
 	switch refusal.Error {
@@ -297,6 +311,7 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 			m.forget() // the browser has signed in anew meanwhile, and the page must not be seen before it is clear who is there
 			m.startGap(at)
 		}
+		m.earlier = m.earlier || !m.known && m.sid != "" && refusal.SID != m.sid
 		if refusal.Error == wire.UseNonce || refusal.Seq < m.seq {
 			m.retries++ // otherwise another tab was faster, which happens as often as there are tabs
 		}
@@ -307,7 +322,7 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 			m.failures = 0
 			m.dueNow(at)
 		case m.over != nil:
-			m.renewing = false
+			m.renewalFailed(at)
 		default:
 			m.backOff(at)
 		}
@@ -334,7 +349,7 @@ func (m *Machine) Unreachable(at Moment) Orders {
 	m.sending = false
 	m.place.Answered()
 	if m.over != nil {
-		m.renewing = false
+		m.renewalFailed(at)
 		return m.orders(at)
 	}
 	m.backOff(at)
@@ -351,6 +366,7 @@ func (m *Machine) NoKey(at Moment) Orders {
 		m.end(warning.NoSession())
 	}
 	m.renewing = false
+	m.settled(at)
 	return m.orders(at)
 }
 

@@ -27,7 +27,7 @@ func (m *Machine) orders(at Moment) Orders {
 	for i := range out.Post {
 		out.Post[i].Wall = at.Now.Wall
 	}
-	out.Anew, out.Window = m.signIn && m.over == nil, m.signIn && at.Unsaved
+	out.Anew, out.Window = m.signIn && m.over == nil, m.signIn && at.inWindow()
 	m.orderOnce = orderOnce{}
 	if out.Want = m.place.Want(at.Now, at.Hidden, m.known); m.over != nil && m.place.Shared() {
 		out.Want = tabs.None
@@ -55,8 +55,8 @@ func (m *Machine) decide(at Moment) Orders {
 	local := m.judge(at, now)
 	var out Orders
 	ends, reason := m.state.Ends()
-	if ends != deadline.Never {
-		out.Ends = max(ends-now, 1)
+	if now < ends && ends != deadline.Never {
+		out.Ends = ends - now
 	}
 
 	switch {
@@ -70,7 +70,8 @@ func (m *Machine) decide(at Moment) Orders {
 			cover = warning.Ended(reason)
 		}
 		out.Cover = &cover
-		if m.verifierNow(m.sentAt) < ends {
+		if m.failures == 0 && m.askedEnd != ends {
+			m.askedEnd = ends // once: the answer says when to ask again
 			m.dueNow(at)
 		}
 	case m.gap:
@@ -84,7 +85,7 @@ func (m *Machine) decide(at Moment) Orders {
 	}
 
 	// The verifier must hear of newer activity before it thinks that the warning is due.
-	if local.Active > m.state.Active && !m.sending && m.failures == 0 && m.state.Settings.InactivityOn() {
+	if local.Active > m.state.Active && m.counted != m.told && !m.sending && m.failures == 0 && m.state.Settings.InactivityOn() {
 		if until := m.state.InactivityWarns() - now; until < m.wait-at.Now.Since(m.waitFrom) {
 			m.waitFrom, m.wait = at.Now, max(until-leadTime, 0)
 		}
@@ -173,6 +174,7 @@ func (m *Machine) request(at Moment) *Request {
 		m.askLeader(at)
 		return nil
 	}
+	m.told = m.counted
 	m.sending, m.again, m.sentAt, m.sentStay, m.sentGap = true, false, at.Now, m.staying, m.gap
 	m.seq++
 	beat := proof.Heartbeat{SID: m.sid, Seq: m.seq, Idle: m.idle(at.Now), Age: at.Now.Since(m.nonceAt), Stay: m.staying}

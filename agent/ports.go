@@ -27,6 +27,8 @@ type Page interface {
 	// Hidden reports whether nobody can see the page, and Unsaved whether it is marked as having unsaved work (A15).
 	Hidden() bool
 	Unsaved() bool
+	// Framed reports whether the page is a frame.
+	Framed() bool
 	// Tell tells the page's scripts. What it returns is closed when all of them have saved their work; nil: none has any.
 	Tell(Event) <-chan struct{}
 	// Leave goes to another address.

@@ -15,19 +15,41 @@ const renewPause = 2_000
 // renew asks the verifier whether another session has begun, while the cover stays as it is (A15).
 func (m *Machine) renew(at Moment) {
 	if m.renewing || m.sending {
+		m.renewAgain = true // what comes back for that may be about the time before
 		return
 	}
-	m.renewing, m.renewedAt = true, at.Now
+	m.renewing, m.renewAgain, m.renewedAt = true, false, at.Now
 	m.leaving, m.saved = false, false // that was about the session that is over
 	m.forget()
 	m.dueNow(at)
+}
+
+// settled follows the end of a request of a page that is over.
+func (m *Machine) settled(at Moment) {
+	if m.over != nil && m.renewAgain {
+		m.renew(at)
+	}
+}
+
+// maxRenewals is how often a page that is over asks for another session before it waits until somebody comes to it.
+const maxRenewals = 5
+
+// renewalFailed follows an attempt that got no answer.
+func (m *Machine) renewalFailed(at Moment) {
+	m.failures++
+	if !m.renewing || m.failures >= maxRenewals {
+		m.renewing = false
+		m.settled(at)
+		return
+	}
+	m.waitFrom, m.wait = at.Now, int64(firstBackoff)<<m.failures
 }
 
 // forget forgets the session, but not whom the page was shown to.
 func (m *Machine) forget() {
 	m.sid, m.key, m.seq, m.nonce = "", "", 0, ""
 	m.known, m.taken, m.state = false, 0, deadline.State{}
-	m.counted = activity.Stamp{}
+	m.counted, m.told, m.askedEnd = activity.Stamp{}, activity.Stamp{}, 0
 	m.staying, m.failures, m.retries = false, 0, 0
 	m.dismissed, m.late = 0, false
 	m.place.Answered()
@@ -36,10 +58,10 @@ func (m *Machine) forget() {
 // resume decides what becomes of this page in another session: the same user goes on with it, and nobody else ever sees it (A15).
 func (m *Machine) resume(user string) {
 	switch {
-	case m.user == "" && m.over == nil:
+	case m.user == "" && m.over == nil && !m.earlier:
 		m.user = user
 	case m.user == "":
-		// There was no session when the page came, so nobody can tell for whom it was made.
+		// There was no session when the page came, or one of which nothing is known, so nobody can tell for whom it was made.
 		m.reload = true
 		m.end(warning.Checking())
 	case m.user != user:

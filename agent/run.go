@@ -90,7 +90,7 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 		}
 	}
 	look := func() Moment {
-		return Moment{Now: ports.Clock.Now(), Activity: ports.Page.LastActivity(), Hidden: ports.Page.Hidden(), Unsaved: ports.Page.Unsaved()}
+		return Moment{Now: ports.Clock.Now(), Activity: ports.Page.LastActivity(), Hidden: ports.Page.Hidden(), Unsaved: ports.Page.Unsaved(), Framed: ports.Page.Framed()}
 	}
 	for orders := task.first(&machine, look()); ; {
 		carryOut(ports, orders)
@@ -108,10 +108,15 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 			ports.Page.Reload()
 		case orders.SignIn && orders.Window:
 			if !ports.Page.Open(ports.Page.SignInAddress(ports.Page.SignedIn(), orders.Anew)) {
-				blocked <- struct{}{}
+				select {
+				case blocked <- struct{}{}:
+				default:
+				}
 			}
 		case orders.SignIn:
 			ports.Page.Leave(ports.Page.SignInAddress(task.back(), orders.Anew))
+		case orders.Leave != "" && ports.Page.Framed():
+			ports.Page.Open(orders.Leave) // the provider's page lets nobody frame it; where it is blocked, the session is over all the same
 		case orders.Leave != "":
 			ports.Page.Leave(orders.Leave)
 		}

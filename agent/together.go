@@ -65,7 +65,7 @@ func (m *Machine) heardNow(at Moment, message tabs.Message, age int64) {
 	case tabs.Acted:
 		m.othersActed(at, message.Idle+age)
 	case tabs.Here:
-		if m.place.Leads() {
+		if m.place.Leads() || m.leaving { // a sign-out is every tab's own
 			break
 		}
 		m.place.Heard(at.Now, message.Hidden)
@@ -89,6 +89,8 @@ func (m *Machine) asked(at Moment, message tabs.Message, age int64) {
 	if m.failures == 0 {
 		m.dueNow(at)
 		m.again = m.sending // what is under way was sent before
+	} else {
+		m.wait = min(m.wait, lateBackoff)
 	}
 	m.tellHere(at)
 }
@@ -112,33 +114,44 @@ func (m *Machine) heardState(at Moment, message tabs.Message, age int64) {
 	if !m.place.Leads() {
 		m.place.Heard(at.Now, message.Hidden)
 	}
-	reply := message.Reply
+	// An answer to a request that was sent after this page asked, or came back, is the answer to that.
+	sentAgo := message.SentAgo + age
+	asked := m.place.Asked()
+	answered := !asked.IsZero() && sentAgo <= at.Now.AtLeast(asked)
+	if !m.known && !answered {
+		return // it may be about the session that this browser had before the page came
+	}
+	reply, active := message.Reply, m.state.Active
 	if !m.known || reply.Seq > m.taken {
 		m.sid, m.key, m.seq = message.SID, message.Key, max(m.seq, reply.Seq)
 		m.nonce, m.nonceAt = reply.Nonce, at.Now.Before(message.NonceAge+age)
-		m.failures, m.retries = 0, 0
+		if m.retries = 0; !m.leaving {
+			m.failures = 0
+		}
 		m.confirm(at, reply, reply.Now+age)
 	}
-	// An answer to a request that was sent after this page asked, or came back, is the answer to that.
-	sentAgo := message.SentAgo + age
-	if asked := m.place.Asked(); !asked.IsZero() && sentAgo < at.Now.AtLeast(asked) {
+	if answered {
 		m.place.Answered()
 	}
-	if m.staying && !m.sending && sentAgo < at.Now.AtLeast(m.stayedAt) {
+	if m.staying && !m.sending && (sentAgo <= at.Now.AtLeast(m.stayedAt) || m.state.Active > active) {
 		m.staying = false
 	}
-	m.gap = m.gap && sentAgo >= at.Now.AtLeast(m.gapAt)
-	if m.place.Leads() {
+	m.gap = m.gap && sentAgo > at.Now.AtLeast(m.gapAt)
+	if m.place.Leads() || m.leaving {
 		return
 	}
 	// Later than the leader's own next heartbeat, and not at the same time as all other followers.
 	m.waitFrom, m.wait = at.Now, m.interval+5_000+at.Now.Mono%10_000
+	if ends, _ := m.state.Ends(); m.verifierNow(at.Now) >= ends {
+		m.wait = max(ends-reply.Now, 1) + 1_000 // it is not yet by the verifier's clock
+	}
 	if m.gap || m.staying {
 		m.dueNow(at)
 	}
 	if m.over == nil {
 		now := m.verifierNow(at.Now)
-		if local := m.judge(at, now); local.Active > m.state.Active && m.counted == at.Activity {
+		if local := m.judge(at, now); local.Active > m.state.Active && m.counted == at.Activity && m.counted != m.told {
+			m.told = m.counted
 			m.tellTabs(tabs.Message{Kind: tabs.Acted, Idle: m.idle(at.Now)})
 		}
 	}
@@ -148,6 +161,7 @@ func (m *Machine) heardState(at Moment, message tabs.Message, age int64) {
 func (m *Machine) renewed(at Moment) {
 	switch {
 	case m.over == nil:
+		m.earlier = m.earlier || !m.known
 		if m.known {
 			m.forget()
 		}
@@ -160,9 +174,10 @@ func (m *Machine) renewed(at Moment) {
 
 // askLeader asks the tab that leads for what this one would ask the verifier.
 func (m *Machine) askLeader(at Moment) {
-	if !m.place.Asks(at.Now) {
+	if !m.place.Asks(at.Now, m.staying) {
 		return
 	}
+	m.told = m.counted
 	ask := tabs.Message{Kind: tabs.Ask, Idle: m.idle(at.Now), Stay: m.staying}
 	if m.staying {
 		ask.Stood = at.Now.Since(m.stayedAt)

@@ -6,6 +6,7 @@ package main
 
 import (
 	"errors"
+	"time"
 
 	"github.com/curfew-project/curfew/agent"
 	"github.com/curfew-project/curfew/agent/browser/dialog"
@@ -60,7 +61,7 @@ func start(ctx *cancel.Context, port *page.Port) error {
 	switch port.Mode {
 	case page.SignedIn:
 		others.Post(tabs.Message{Kind: tabs.Renewed, Wall: port.Now().Wall})
-		port.Close()
+		time.AfterFunc(300*time.Millisecond, port.Close) // a window that closes at once may take what it said with it
 		return nil
 	case page.SignIn:
 		return agent.SignIn(ctx, ports, port.Nonce, wire.SignIn{ReturnTo: port.ReturnTo, Stay: port.Stay})

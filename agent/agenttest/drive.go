@@ -36,10 +36,11 @@ type Drive struct {
 	Wakes   int            // how often the machine was woken by its own timer
 	Sent    int            // requests
 
-	Told    []agent.Event  // what the page was told
-	Cleared bool           // the page was told to forget everything
-	Saving  int64          // how long the page takes to save its work before a sign-out
-	Posts   []tabs.Message // what the other tabs were told, until somebody takes it
+	Told     []agent.Event  // what the page was told
+	Reloaded bool           // the page was told to load anew
+	Cleared  bool           // the page was told to forget everything
+	Saving   int64          // how long the page takes to save its work before a sign-out
+	Posts    []tabs.Message // what the other tabs were told, until somebody takes it
 
 	Then func() // what is done after each of the machine's orders; nil: nothing
 
@@ -164,6 +165,7 @@ func (d *Drive) take(orders agent.Orders) {
 		d.Left = orders.Leave
 	}
 	d.Cleared = d.Cleared || orders.Clear
+	d.Reloaded = d.Reloaded || orders.Reload
 	d.Told = append(d.Told, orders.Tell...)
 	d.Posts = append(d.Posts, orders.Post...)
 	for _, event := range orders.Tell {

@@ -18,6 +18,8 @@ const (
 	// working is how long a leader that answered may take to get the verifier's answer, or to say that there is none. It is
 	// longer than any request.
 	working = 20_000
+	// hurry is the same while a person waits for what was asked.
+	hurry = 5_000
 )
 
 // Place is a tab's place among the tabs of its browser. The zero Place is that of a tab alone, which leads.
@@ -28,6 +30,7 @@ type Place struct {
 	heard    activity.Stamp // when the leader last said something
 	hidden   bool           // what it then said of itself
 	asked    activity.Stamp // when this tab asked without having got the answer; zero: it has not
+	hurries  bool           // a person waits for it
 }
 
 // Join makes this one of several tabs. It follows until it is given the lock.
@@ -51,11 +54,11 @@ func (p *Place) Led(leads bool) {
 func (p *Place) Heard(now activity.Stamp, hidden bool) { p.heard, p.hidden = now, hidden }
 
 // Asks reports whether this tab should ask the leader now, and notes that it does: it has not, or the leader has had its time.
-func (p *Place) Asks(now activity.Stamp) bool {
+func (p *Place) Asks(now activity.Stamp, hurries bool) bool {
 	if !p.asked.IsZero() && now.Since(p.asked) < working {
 		return false
 	}
-	p.asked = now
+	p.asked, p.hurries = now, hurries
 	return true
 }
 
@@ -82,14 +85,18 @@ func (p *Place) Want(now activity.Stamp, hidden, known bool) Want {
 
 // silent reports whether the leader has not answered in time.
 func (p *Place) silent(now activity.Stamp) bool {
-	if p.asked.IsZero() {
-		return false
+	return !p.asked.IsZero() && now.Since(p.asked) >= p.lease(now)
+}
+
+// lease is how long the leader has after a question: longer when it has said something since.
+func (p *Place) lease(now activity.Stamp) int64 {
+	switch {
+	case p.heard.IsZero() || now.Since(p.heard) > now.Since(p.asked):
+		return Patience
+	case p.hurries:
+		return hurry
 	}
-	waited := now.Since(p.asked)
-	if !p.heard.IsZero() && now.Since(p.heard) <= waited {
-		return waited >= working // it said something since
-	}
-	return waited >= Patience
+	return working
 }
 
 // Wake is how many milliseconds from now this tab has to look at the silence of the leader; 0: it has not.
@@ -97,10 +104,5 @@ func (p *Place) Wake(now activity.Stamp) int64 {
 	if p.Leads() || p.asked.IsZero() || p.stealing {
 		return 0
 	}
-	limit := int64(Patience)
-	waited := now.Since(p.asked)
-	if !p.heard.IsZero() && now.Since(p.heard) <= waited {
-		limit = working
-	}
-	return max(limit-waited, 1)
+	return max(p.lease(now)-now.Since(p.asked), 1)
 }

@@ -32,7 +32,7 @@ func TestA14_WhoLeads(t *testing.T) {
 func TestA14_TheLease(t *testing.T) {
 	var p Place
 	p.Join()
-	if !p.Asks(at(0)) || p.Asks(at(10)) {
+	if !p.Asks(at(0), false) || p.Asks(at(10), false) {
 		t.Fatal("it asks not, or twice")
 	}
 	if wake := p.Wake(at(100)); wake != Patience-100 {
@@ -44,15 +44,22 @@ func TestA14_TheLease(t *testing.T) {
 
 	p = Place{}
 	p.Join()
-	p.Asks(at(0))
+	p.Asks(at(0), false)
 	p.Heard(at(5), false) // it is at work
 	if p.Want(at(working-1), false, true) != Queue || p.Want(at(working), false, true) != Steal {
 		t.Error("the lease of a leader that is at work is wrong")
 	}
 	p = Place{}
 	p.Join()
+	p.Asks(at(0), true) // a person waits
+	p.Heard(at(5), false)
+	if p.Want(at(hurry-1), false, true) != Queue || p.Want(at(hurry), false, true) != Steal {
+		t.Error("the lease of a leader for whom a person waits is wrong")
+	}
+	p = Place{}
+	p.Join()
 	p.Heard(at(0), false) // before the question: that is no answer
-	p.Asks(at(1000))
+	p.Asks(at(1000), false)
 	if p.Want(at(1000+Patience), false, true) != Steal {
 		t.Error("a word from before the question prolongs the lease")
 	}

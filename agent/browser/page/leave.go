@@ -24,6 +24,16 @@ func (p *Port) Open(url string) bool {
 	return opened.Set("opener", nil) == nil
 }
 
+// Framed reports whether the page is a frame in another one.
+func (p *Port) Framed() bool {
+	window, err := jsvalue.Object(p.document, "defaultView")
+	if err != nil {
+		return false
+	}
+	parent, err := jsvalue.Object(window, "parent")
+	return err == nil && !parent.Equal(window)
+}
+
 // Close closes a window that was opened to sign in. The browser does not let a page close any other.
 func (p *Port) Close() {
 	if window, err := jsvalue.Object(p.document, "defaultView"); err == nil {
