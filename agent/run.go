@@ -24,6 +24,7 @@ type answer struct {
 
 // errand is what the agent runs for on a page.
 type errand struct {
+	guards  bool                          // the page is one of the application's
 	shared  bool                          // the page is one of several, of which one talks to the verifier
 	first   func(*Machine, Moment) Orders // the machine's first input
 	back    func() string                 // where to go after signing in
@@ -35,7 +36,7 @@ func staying(*Machine) string { return "" }
 // Guard watches over the page until ctx ends. A browser without the session's key is covered. It returns the error of ctx or
 // of the keys; the caller must then cover the page (D5).
 func Guard(ctx *cancel.Context, ports Ports) error {
-	return run(ctx, ports, errand{shared: ports.Tabs != nil && ports.Tabs.Shared(), first: (*Machine).Wake, back: ports.Page.Here, arrived: staying})
+	return run(ctx, ports, errand{guards: true, shared: ports.Tabs != nil && ports.Tabs.Shared(), first: (*Machine).Wake, back: ports.Page.Here, arrived: staying})
 }
 
 // SignOut signs out, covering the page meanwhile, and goes where the verifier says (B4). It returns as Guard does.
@@ -92,7 +93,15 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 	look := func() Moment {
 		return Moment{Now: ports.Clock.Now(), Activity: ports.Page.LastActivity(), Hidden: ports.Page.Hidden(), Unsaved: ports.Page.Unsaved(), Framed: ports.Page.Framed()}
 	}
-	for orders := task.first(&machine, look()); ; {
+	first := task.first
+	if task.guards {
+		select {
+		case <-ports.Gaps: // the page came back from where it did not run before the agent was there
+			first = (*Machine).Gap
+		default:
+		}
+	}
+	for orders := first(&machine, look()); ; {
 		carryOut(ports, orders)
 		for _, event := range orders.Tell {
 			if done := ports.Page.Tell(event); event.Type == Ending && event.Reason == wire.SignedOut {

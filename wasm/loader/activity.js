@@ -21,6 +21,15 @@ let gap = () => {};
 const listen = globalThis.EventTarget?.prototype.addEventListener;
 const trusted = globalThis.document && Object.getOwnPropertyDescriptor(new Event(""), "isTrusted").get;
 
+// hear calls then for every event of a kind that a person caused.
+export function hear(target, kind, then) {
+  listen.call(target, kind, (event) => { if (trusted.call(event)) then(event); });
+}
+
+// revive has what listens in this window, to be done again in a document that was opened anew for writing: it has lost all
+// listeners. Where they are still there, nothing changes.
+export const revive = [];
+
 // watch listens in this window or in a frame of the same origin. Capture, so that no page can stop what it wants to keep from us.
 export function watch(view) {
   const options = { capture: true, passive: true };

@@ -1,5 +1,6 @@
 // The cover: in front of the whole page while it must not be seen or used. It is here and not in the agent, because the page may
 // have to be covered before the agent runs, when it cannot run, and within the very event that comes too late.
+import { hear } from "./activity.js";
 import { brand, dismiss, present, retitle } from "./stage.js";
 import { site } from "./texts.js";
 
@@ -22,9 +23,7 @@ function build() {
   });
   text.append(brand(), title, body, button);
   dialog.append(text);
-  button.onclick = (event) => {
-    if (event.isTrusted) press?.();
-  };
+  hear(button, "click", () => press?.());
   return { dialog, title, body, button };
 }
 

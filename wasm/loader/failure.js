@@ -12,13 +12,13 @@ const words = {
 };
 
 const causes = {
-  network: "the agent could not be downloaded. Check that the verifier answers here, and that the page's Content-Security-Policy has connect-src 'self'.",
-  status: "the verifier did not send the agent. Check that agent.js and the .wasm file come from one verifier, and that no proxy caches agent.js.",
-  integrity: "the agent's bytes are not the ones that agent.js was built with. Check that no proxy changes or caches them.",
-  policy: "the page's Content-Security-Policy has no 'wasm-unsafe-eval' in script-src.",
+  network: "the agent could not be downloaded. Check the verifier, and connect-src in the page's Content-Security-Policy.",
+  status: "the verifier has no such agent. Check that agent.js comes from the same one and from no cache.",
+  integrity: "the agent's bytes are not the ones that agent.js was built with. Check what changes or caches them.",
+  policy: "script-src in the page's Content-Security-Policy lacks 'wasm-unsafe-eval'.",
   compile: "the browser could not compile the agent.",
   unsupported: "the browser has no WebAssembly.",
-  crypto: "the browser has no WebCrypto here. Serve the page over https, or from localhost.",
+  crypto: "WebCrypto is missing. Serve the page over https, or from localhost.",
   storage: "IndexedDB is missing, blocked or broken.",
   crash: "the agent stopped.",
 };

@@ -1,6 +1,6 @@
 // The script tag's code. It runs before the agent is there: it keeps the times of human activity from the first moment on, can
 // cover the page by itself, loads the agent and hands the page over to it (see port.js), and covers the page when that fails.
-import { watch } from "./activity.js";
+import { revive, watch } from "./activity.js";
 import { api, pass } from "./api.js";
 import { createPort } from "./port.js";
 import { run } from "./run.js";
@@ -11,10 +11,12 @@ import { textsFrom } from "./texts.js";
 const script = globalThis.document?.currentScript;
 
 function begin() {
-  Object.defineProperty(globalThis, "curfew", { value: api, enumerable: true }); // the one name that a page sees
+  Object.defineProperty(globalThis, "curfew", { value: api, enumerable: true, writable: false, configurable: false }); // the one name that a page sees
   const settings = read(script);
   textsFrom(settings.prefix);
-  watch(window);
+  const listen = () => watch(window);
+  revive.push(listen);
+  listen();
   adopted(
     (parent) => {
       pass(parent);
@@ -44,6 +46,9 @@ if (globalThis.document) { // there is none where a page is only rendered
   // Where navigation replaces only parts of the page, the script runs again in a page that it guards already. A variable of the
   // page, and an element with the id curfew, answer to the name as well; only ours cannot be written.
   if (Object.getOwnPropertyDescriptor(globalThis, "curfew")?.writable !== false) begin();
-  else askAgain();
+  else {
+    for (const listen of revive) listen();
+    askAgain();
+  }
   if (script) Object.defineProperties(script, Object.getOwnPropertyDescriptors(globalThis.curfew));
 }

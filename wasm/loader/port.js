@@ -1,5 +1,5 @@
 // The port: all that the agent gets of the page. Go's main takes it; no script of the page ever sees it.
-import { activity, expect, late, onGap } from "./activity.js";
+import { activity, expect, hear, late, onGap, revive } from "./activity.js";
 import { choices, unsaved } from "./api.js";
 import { cover, covered, uncover } from "./cover.js";
 import { fail, isFailed } from "./failure.js";
@@ -12,15 +12,18 @@ const patience = 20_000; // a woken agent answers within the same event; after t
 
 export function createPort({ mode, prefix, nonce, returnTo, stay }) {
   let away = false; // from pagehide until somebody comes back to the page, which may not be told by pageshow first
+  let pending = false; // the agent was not there yet when somebody came back to the page
   let asked = 0; // when the agent was woken without having answered since
 
   const port = {
-    mode, prefix, nonce, returnTo, stay, activity, texts, tell, unsaved, speak, brand, style,
+    mode, prefix, nonce, returnTo, stay, activity, texts, tell, unsaved, speak, brand, style, hear,
     site: JSON.stringify(site),
     // What the page is covered with when somebody comes to it after a gap. The agent puts it into the page's language.
     checking: ["One moment…", "We are checking that your session is still open."],
     // Set by the agent: to look, because of a person or not; after a gap; to hear of the page's life; to take a choice of the page's.
     wake: null, seen: null, gap: null, life: null, choose: null,
+    // What the agent must begin with, when it comes only now.
+    begin() { if (pending) look("gap"); },
     armed() {
       performance.mark("curfew:armed");
       setState("armed");
@@ -45,9 +48,17 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
   if (mode === "frame" || mode[0] === "s" && mode !== "sign-out") return port;
 
   const look = (how) => {
-    if (isFailed() || !port[how]) return;
-    // A cover that stands already says more than this one, and writing on it would make it be spoken again.
-    if (how === "gap" && !covered()) cover(...port.checking, "", null);
+    if (isFailed()) return;
+    try {
+      // A cover that stands already says more than this one, and writing on it would make it be spoken again.
+      if (how === "gap" && !covered()) cover(...port.checking, "", null);
+    } catch (error) {
+      return fail("crash", error);
+    }
+    if (!port[how]) {
+      pending ||= how === "gap";
+      return;
+    }
     const now = performance.now();
     if (asked > 0 && now - asked > patience) return fail("crash", "it does not answer");
     asked ||= now;
@@ -61,17 +72,22 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
   });
   onGap(() => look("gap"));
   choices((choice) => port.choose?.(choice));
-  for (const kind of ["pagehide", "freeze", "pageshow", "resume", "visibilitychange", "focus"]) {
-    addEventListener(kind, (event) => {
-      if (!event.isTrusted || isFailed()) return;
-      port.life?.(kind);
-      const seen = document.visibilityState === "visible";
-      // What was frozen knows nothing: somebody may have signed out meanwhile, so nothing is shown before the verifier has answered.
-      const back = away && kind !== "pagehide" && (seen || kind === "pageshow");
-      away = kind === "pagehide" || away && !back;
-      if (kind === "resume" || back || seen && late()) look("gap");
-      else look(seen ? "seen" : "wake");
-    }, kind !== "focus"); // capture: some are events of the document; in captured focus events are those of every element
-  }
+  const live = (event) => {
+    const kind = event.type;
+    if (!event.isTrusted || isFailed() || kind === "focus" && event.target !== window) return;
+    port.life?.(kind);
+    const seen = document.visibilityState === "visible";
+    // What was frozen knows nothing: somebody may have signed out meanwhile, so nothing is shown before the verifier has answered.
+    const back = away && kind !== "pagehide" && (seen || kind === "pageshow");
+    away = kind === "pagehide" || away && !back;
+    if (kind === "resume" || back || seen && late()) look("gap");
+    else look(seen ? "seen" : "wake");
+  };
+  const listen = () => {
+    // Capture: some are events of the document. The network that comes back tells of a sleep before any timer does.
+    for (const kind of ["pagehide", "freeze", "pageshow", "resume", "visibilitychange", "focus", "online"]) addEventListener(kind, live, true);
+  };
+  revive.push(listen);
+  listen();
   return port;
 }

@@ -8,7 +8,12 @@ const patience = 60_000; // for one download, in milliseconds
 export async function run(port) {
   if (typeof WebAssembly !== "object") return fail("unsupported");
   if (!globalThis.crypto?.subtle) return fail("crypto");
-  const { go, report, stop } = start(port);
+  let go, report, stop;
+  try {
+    ({ go, report, stop } = start(port));
+  } catch (error) {
+    return fail("crash", error);
+  }
   let module;
   let instance;
   try {

@@ -1,11 +1,13 @@
 // The stage: the shadow root that holds the dialog and the cover, and the top layer, where they stay above everything that the
 // page shows: its own dialogs, popovers and full-screen elements, whatever their z-index.
+import { hear } from "./activity.js";
 import css from "./style.css";
 import { site } from "./texts.js";
 
 let host;
 let root;
 const shown = []; // the last one is on top
+const escapes = new Map(); // what Escape does in each
 const covers = new Set(); // of those, the ones that hide the page
 let before; // what had the focus before the first one was shown, and all that it was in
 let observer;
@@ -77,11 +79,14 @@ export function present(dialog, escape, cover = false) {
     observer.observe(root, { childList: true, subtree: true, attributeFilter: ["open"] });
   }
   if (!shown.includes(dialog)) {
-    dialog.onkeydown = (event) => {
-      if (event.key !== "Escape") return;
-      event.preventDefault(); // it would close the dialog
-      if (event.isTrusted) escape?.();
-    };
+    if (!escapes.has(dialog)) {
+      hear(dialog, "keydown", (event) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault(); // it would close the dialog
+        escapes.get(dialog)?.();
+      });
+    }
+    escapes.set(dialog, escape);
     // Other ways to ask for closing, such as a phone's back gesture. A script can cause it too, so it means nothing.
     dialog.oncancel = (event) => event.preventDefault();
     shown.push(dialog);
@@ -109,7 +114,9 @@ export function dismiss(dialog) {
   observer.takeRecords();
   if (shown.length > 0) return;
   observer.disconnect();
-  giveBack(before.find((element) => element.isConnected));
+  try {
+    giveBack(before.find((element) => element.isConnected));
+  } catch { /* an element of the page's own making may do anything when it gets the focus */ }
 }
 
 // giveBack moves the focus to what had it. When that is gone, it goes to the nearest element around it that is still there, so that

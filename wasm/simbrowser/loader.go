@@ -1,6 +1,7 @@
 package simbrowser
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/curfew-project/curfew/wasm/host"
@@ -14,6 +15,7 @@ type loader struct {
 	object   *host.Object
 	asked    float64 // when the agent was woken without having answered since
 	state    string
+	pending  bool // the agent was not there yet when somebody came back to the page
 	failed   bool
 	alone    bool // nothing is guarded here
 }
@@ -81,6 +83,27 @@ func (l *loader) port(prefix string, script map[string]string) *host.Object {
 		l.stage.present(dialog, escape)
 		return nil
 	})
+	method("hear", func(c host.Call) error {
+		e, err := elementOf(c.Arg(0))
+		if err != nil {
+			return err
+		}
+		kind, err := c.String(1)
+		if err != nil || kind != "click" {
+			return errors.Join(err, host.TypeError("no %s events on elements here", kind))
+		}
+		then, err := c.Func(2)
+		if err == nil {
+			e.clicked = append(e.clicked, then)
+		}
+		return err
+	})
+	method("begin", func(host.Call) error {
+		if !l.pending {
+			return nil
+		}
+		return l.look("gap")
+	})
 	method("dismiss", func(c host.Call) error {
 		dialog, err := elementOf(c.Arg(0))
 		if err == nil {
@@ -144,7 +167,7 @@ func call(f *host.Object) func() error {
 // look wakes the agent by what it set: wake, seen because of a person, or gap, which covers the page first, within the same event.
 func (l *loader) look(how string) error {
 	v, err := l.object.Get(how)
-	if err != nil || l.failed || l.alone || host.IsNullish(v) {
+	if err != nil || l.failed || l.alone {
 		return err
 	}
 	if how == "gap" && !l.stage.covered() {
@@ -155,6 +178,10 @@ func (l *loader) look(how string) error {
 			}
 		}
 		l.stage.cover(texts[0], texts[1], "", nil)
+	}
+	if host.IsNullish(v) {
+		l.pending = l.pending || how == "gap"
+		return nil
 	}
 	now := l.page.stamp().mono
 	if l.asked > 0 && now-l.asked > patience {

@@ -250,7 +250,7 @@ func (d *Dialog) build() error {
 		}
 	}
 	for i := range b.buttons {
-		if err := b.buttons[i].OnClick(func() {
+		if err := d.port.OnClick(b.buttons[i].Value, func() {
 			if d.showing {
 				d.choose(d.view.Buttons[i])
 			}

@@ -56,20 +56,3 @@ func (e Element) Focus() error {
 	_, err := e.Value.Call("focus")
 	return err
 }
-
-// OnClick calls then for every click by a person: a click that a script made up is not one (D1).
-func (e Element) OnClick(then func()) error {
-	listener, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
-		if len(args) == 1 {
-			if trusted, err := jsvalue.Bool(args[0], "isTrusted"); err == nil && trusted {
-				then()
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	_, err = e.Value.Call("addEventListener", "click", listener)
-	return err
-}

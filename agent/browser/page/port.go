@@ -112,7 +112,11 @@ func Take() (*Port, error) {
 			return nil, err
 		}
 	}
-	return p, errors.Join(p.on("life", p.lives), p.on("choose", p.chosen))
+	if err := errors.Join(p.on("life", p.lives), p.on("choose", p.chosen)); err != nil {
+		return nil, err
+	}
+	_, err = p.port.Call("begin")
+	return p, err
 }
 
 // on sets what the loader calls.

@@ -85,3 +85,16 @@ func (p *Port) Matches(query string) bool {
 	matches, err := jsvalue.Bool(list, "matches")
 	return err == nil && matches
 }
+
+// OnClick calls then for every click by a person on an element: a click that a script made up is not one (D1). The loader listens,
+// with the browser's own functions as they were before any script of the page could put others in their place.
+func (p *Port) OnClick(element safejs.Value, then func()) error {
+	clicked, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		then()
+		return nil
+	})
+	if err == nil {
+		_, err = p.port.Call("hear", element, "click", clicked)
+	}
+	return err
+}
