@@ -40,7 +40,7 @@ func (m *Machine) decide(at Moment) Orders {
 	switch {
 	case m.over != nil:
 		cover := *m.over
-		cover.Unsaved = at.Unsaved && cover.Button == warning.SignInAgain
+		cover.Unsaved = at.Unsaved && cover.Final() // the others say so in their own words
 		out := Orders{Cover: &cover, Wake: idleWake}
 		if m.renewing {
 			out.Send = m.request(at)

@@ -139,9 +139,9 @@ func stories() []story {
 			first: fails, later: fails, console: []string{unavailable}},
 		story{name: "signing-in", title: "The sign-in begins once more", press: "Try again", cover: warning.SigningIn(), mode: pages.ModeSignIn,
 			first: fails, later: holds, console: []string{unavailable}},
-		story{name: "elsewhere", title: "Continue in the other window", press: "Sign in", cover: unsaved(warning.Elsewhere()), session: over(wire.Inactivity),
+		story{name: "elsewhere", title: "Continue in the other window", press: "Sign in", cover: warning.Elsewhere(), session: over(wire.Inactivity),
 			script: "unsaved.js", late: true},
-		story{name: "window-blocked", title: "The window was blocked", press: "Sign in", cover: unsaved(warning.Blocked()), session: over(wire.Inactivity),
+		story{name: "window-blocked", title: "The window was blocked", press: "Sign in", cover: warning.Blocked(), session: over(wire.Inactivity),
 			script: "unsaved.js", late: true, policy: strict + "; sandbox allow-scripts allow-same-origin", console: []string{blockedHere}},
 	)
 	group(all[at:], covers)
