@@ -25,7 +25,6 @@ type Tab struct {
 	browser *Browser
 	stopped bool      // nothing of it runs; what it holds stays held
 	want    tabs.Want // what it last asked of the browser
-	stolen  bool      // it has the lock by force, or is about to
 	missed  []func()  // what happened to it meanwhile
 }
 

@@ -174,6 +174,23 @@ func TestTabsAndWindows(t *testing.T) {
 	firefox.Until(t, first, `location.pathname === "/first"`)
 }
 
+func TestOpened(t *testing.T) {
+	url := serve(t, `<title>opener</title>`)
+	browser := firefox.New(t)
+	tab := firefox.Tab(t, browser)
+	firefox.Go(t, tab, url)
+	before := firefox.Count(t, browser)
+	opened := firefox.Opened(t, browser, func() { firefox.Eval[any](t, tab, `void open("/opened", "", "width=300,height=300")`) })
+	firefox.Until(t, opened, `location.pathname === "/opened"`)
+	if n := firefox.Count(t, browser); n != before+1 {
+		t.Errorf("the browser has %d tabs, want %d", n, before+1)
+	}
+	firefox.Close(t, opened)
+	if n := firefox.Count(t, browser); n != before {
+		t.Errorf("the browser has %d tabs after one was closed, want %d", n, before)
+	}
+}
+
 func TestPreferencesAreSet(t *testing.T) {
 	browser := firefox.New(t, firefox.Pref{Name: "general.useragent.override", Value: `a "quoted" name`}, firefox.Pref{Name: "dom.webdriver.enabled", Value: true},
 		firefox.Pref{Name: "ui.prefersReducedMotion", Value: 1})

@@ -1,6 +1,47 @@
 package firefox
 
-import "testing"
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// Count is how many tabs the browser has, in all its windows.
+func Count(t testing.TB, b *Browser) int {
+	t.Helper()
+	return len(b.tabs(t))
+}
+
+// Opened does something that has a page open a tab or a window, and returns that one. It is closed at the end of the test, unless it was before.
+func Opened(t testing.TB, b *Browser, do func()) *Page {
+	t.Helper()
+	before := b.tabs(t)
+	do()
+	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
+		for _, id := range b.tabs(t) {
+			if !slices.Contains(before, id) {
+				p := &Page{b, id}
+				t.Cleanup(func() { _, _ = p.call("browsingContext.close", object{}) })
+				return p
+			}
+		}
+	}
+	t.Fatal("no tab was opened")
+	return nil
+}
+
+// tabs are the browsing contexts that are in no other one.
+func (b *Browser) tabs(t testing.TB) (ids []string) {
+	t.Helper()
+	found, err := call[struct{ Contexts []struct{ Context string } }](b.connection, "browsingContext.getTree", object{"maxDepth": 0})
+	if err != nil {
+		t.Fatalf("listing the tabs: %v", err)
+	}
+	for _, one := range found.Contexts {
+		ids = append(ids, one.Context)
+	}
+	return ids
+}
 
 // Minimize hides the tab's window, and so the tab, and waits until the page knows.
 func Minimize(t testing.TB, p *Page) {
