@@ -55,8 +55,11 @@ func (m *Machine) decide(at Moment) Orders {
 	local := m.judge(at, now)
 	var out Orders
 	ends, reason := m.state.Ends()
-	if now < ends && ends != deadline.Never {
-		out.Ends = ends - now
+	if now < ends {
+		m.askedEnd = 0 // an answer may have set the estimate back before the end
+		if ends != deadline.Never {
+			out.Ends = ends - now
+		}
 	}
 
 	switch {

@@ -200,3 +200,21 @@ func TestA4_A14_StayBehindAHangingLeader(t *testing.T) {
 	b.Pass(11 * second)
 	expect(t, &other.Drive, page)
 }
+
+// A13 D6: the page's estimate may reach the end, be set back before it by an answer, and reach it again: it asks each time.
+func TestA13_TheEndComesTwice(t *testing.T) {
+	for skew := int64(21); skew < 100; skew++ {
+		v, d := begin(times)
+		inner := d.Verifier
+		d.Verifier = func(r agent.Request, now int64) (wire.Reply, error) {
+			reply, err := inner(r, now)
+			reply.Now += skew // the verifier's answer takes longer on its way here than the request did
+			if now > v.state.InactivityEnds()-skew {
+				reply.Now -= skew
+			}
+			return reply, err
+		}
+		d.Pass(v.state.InactivityEnds() - d.Now + 2*second)
+		expect(t, d, signedOut)
+	}
+}
