@@ -13,8 +13,8 @@ const words = {
 
 const causes = {
   network: "the agent could not be downloaded. Check the verifier, and connect-src in the page's Content-Security-Policy.",
-  status: "the verifier has no such agent. Check that agent.js comes from the same one and from no cache.",
-  integrity: "the agent's bytes are not the ones that agent.js was built with. Check what changes or caches them.",
+  status: "the verifier has no such agent. Check caches and proxies.",
+  integrity: "the agent's bytes are not the ones that agent.js was built with. Check caches and proxies.",
   policy: "script-src in the page's Content-Security-Policy lacks 'wasm-unsafe-eval'.",
   compile: "the browser could not compile the agent.",
   unsupported: "the browser has no WebAssembly.",
@@ -49,7 +49,7 @@ export function fail(kind, detail) {
     });
   } catch (error) {
     // Nothing to cover the page with: then it must go.
-    console.error("Curfew could not cover the page and emptied it:", error);
+    console.error("Curfew emptied the page:", error);
     document.documentElement.replaceChildren(title + ". " + words[key]);
   }
 }

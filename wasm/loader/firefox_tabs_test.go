@@ -1,6 +1,7 @@
 package loader_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/curfew-project/curfew/shared/wire"
@@ -96,12 +97,7 @@ func firefoxVisibleTabLeads(t *testing.T, browser *firefox.Browser) {
 	firefox.Show(t, first)
 	n := len(s.allBeats())
 	until(t, "one that is seen to lead", func() bool {
-		for _, b := range beatsAfter(s, n) {
-			if from(s, b) != "/second" {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(beatsAfter(s, n), func(b beat) bool { return from(s, b) != "/second" })
 	})
 	if n := refusals(s); n > 3 {
 		t.Errorf("%d requests were refused", n)
@@ -134,11 +130,18 @@ func firefoxOneStay(t *testing.T, browser *firefox.Browser) {
 
 func firefoxSignOutCoversAll(t *testing.T, browser *firefox.Browser) {
 	s := newSite(t)
+	s.set(func(s *site) { s.interval = 500 })
 	first, _ := openFirefox(t, s, browser, "")
 	beside := firefox.Tab(t, browser)
 	firefox.Go(t, beside, s.URL+"/beside")
 	firefox.Until(t, beside, `globalThis.curfew?.state === "armed"`)
+	until(t, "the tab that is seen to lead", func() bool {
+		return slices.ContainsFunc(s.allBeats(), func(b beat) bool { return from(s, b) == "/beside" })
+	})
 	window := windowFirefox(t, s, browser, "/window", "")
+	s.set(func(s *site) { s.interval = 60_000 })
+	untilNumber(t, s, 1)
+	waitFirefox(t, window, 1000) // from now on nobody has a reason to ask
 	n := len(s.allBeats())
 	firefox.Eval[any](t, window, `void curfew.signOut()`)
 	for _, tab := range []*firefox.Page{beside, first} {

@@ -47,7 +47,7 @@ function build() {
   }, true);
   document.addEventListener("fullscreenchange", raise);
   // A dialog in a shadow root of the page says nothing when it opens, but it takes the focus, and so does a frame.
-  const away = () => covers.size > 0 && document.hasFocus() && document.activeElement !== host && raise();
+  const away = () => shown.length > 0 && document.hasFocus() && document.activeElement !== host && raise();
   document.addEventListener("focusin", away, true);
   addEventListener("blur", () => setTimeout(away));
 }
