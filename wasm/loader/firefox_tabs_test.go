@@ -27,8 +27,8 @@ func TestFirefox_Tabs(t *testing.T) {
 // One window sends, for all; what is done in another one counts; and when the one that sends is closed, another one goes on at once.
 func firefoxOneTabSends(t *testing.T, browser *firefox.Browser) {
 	s := newSite(t)
-	first, _ := openFirefox(t, s, browser, "")
 	s.set(func(s *site) { s.interval = 1000 })
+	first, _ := openFirefox(t, s, browser, "")
 	second := windowFirefox(t, s, browser, "/second", "")
 	onlyFirst := func(beats []beat) {
 		t.Helper()
@@ -79,8 +79,8 @@ func firefoxOneTabSends(t *testing.T, browser *firefox.Browser) {
 // A tab that hides the one that leads takes the lead, and keeps it beside a window that is seen as well.
 func firefoxVisibleTabLeads(t *testing.T, browser *firefox.Browser) {
 	s := newSite(t)
-	first, _ := openFirefox(t, s, browser, "")
 	s.set(func(s *site) { s.interval = 1000 })
+	first, _ := openFirefox(t, s, browser, "")
 	second := firefox.Tab(t, browser)
 	firefox.Go(t, second, s.URL+"/second")
 	firefox.Until(t, second, `globalThis.curfew?.state === "armed"`)
@@ -108,8 +108,8 @@ func firefoxOneStay(t *testing.T, browser *firefox.Browser) {
 	for i, name := range []string{"in the leader", "in another"} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
-			first, _ := openFirefox(t, s, browser, "")
 			s.set(func(s *site) { s.interval = 1000 })
+			first, _ := openFirefox(t, s, browser, "")
 			windows := []*firefox.Page{first, windowFirefox(t, s, browser, "/second", "")}
 			s.warnInactivity(100_000)
 			for _, tab := range windows {

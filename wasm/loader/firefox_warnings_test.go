@@ -31,8 +31,8 @@ const (
 // warnedFirefox opens a page whose button had the focus when the inactivity warning came.
 func warnedFirefox(t *testing.T, s *site, browser *firefox.Browser) *firefox.Page {
 	t.Helper()
-	tab, _ := openFirefox(t, s, browser, countWarnings)
 	s.set(func(s *site) { s.interval = 300 })
+	tab, _ := openFirefox(t, s, browser, countWarnings)
 	knowsFirefox(t, tab)
 	firefox.Eval[any](t, tab, `void document.getElementById("work").focus()`)
 	s.warnInactivity(95_000)
@@ -129,8 +129,8 @@ func firefoxStaysByAClick(t *testing.T, browser *firefox.Browser) {
 
 func firefoxDismisses(t *testing.T, browser *firefox.Browser) {
 	s := newSite(t)
-	tab, _ := openFirefox(t, s, browser, countWarnings)
 	s.set(func(s *site) { s.interval = 300 })
+	tab, _ := openFirefox(t, s, browser, countWarnings)
 	knowsFirefox(t, tab)
 	s.warnSession(10 * 60_000)
 	firefox.Until(t, tab, warns)
