@@ -93,6 +93,32 @@ func TestA15_StayByAPersonsClick(t *testing.T) {
 	}
 }
 
+// A4 A15: while the inactivity warning shows, only its own button is the explicit choice: a key that a person pressed is none, and what a
+// script makes of it is none either.
+func TestA4_A15_NoScriptAnswersTheWarning(t *testing.T) {
+	s := newSite(t)
+	s.set(func(s *site) { s.interval = 300 })
+	tab, _ := open(t, s, chrome.New(t))
+	s.warnInactivity(100_000)
+	chrome.Until(t, tab, inRoot(dialogOpen))
+	press(t, tab, "a")
+	if !chrome.Eval[bool](t, tab, `navigator.userActivation.isActive`) {
+		t.Fatal("the key activated nothing, so the test shows nothing")
+	}
+	if chrome.Eval[bool](t, tab, `curfew.stay()`) {
+		t.Error("the choice was taken")
+	}
+	untilBeats(t, s, len(s.allBeats())+3)
+	for _, b := range s.allBeats() {
+		if b.Stay {
+			t.Fatalf("a heartbeat says that the person stays: %+v", b)
+		}
+	}
+	if !chrome.Eval[bool](t, tab, inRoot(dialogOpen)) {
+		t.Error("the warning is gone")
+	}
+}
+
 // A15, B4: a page's script can sign out; the page is covered at once.
 func TestA15_SignOutByScript(t *testing.T) {
 	s := newSite(t)

@@ -35,7 +35,8 @@ interface Curfew {
   readonly state: CurfewState;
   /**
    * Keeps the session from ending by inactivity, as the button "Stay signed in" does. It works only within a few seconds of something
-   * that a person did in the page, such as a click: a script alone keeps no session alive.
+   * that a person did in the page, such as a click: a script alone keeps no session alive. While the inactivity warning shows, only
+   * its own button counts.
    * @returns whether the choice was taken. The verifier has then still to confirm it; `curfew:extended` says so during a warning.
    */
   stay(): boolean;

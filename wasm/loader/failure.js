@@ -12,10 +12,10 @@ const words = {
 };
 
 const causes = {
-  network: "the agent could not be downloaded. Check the verifier, and connect-src in the page's Content-Security-Policy.",
+  network: "the agent could not be downloaded. Check the verifier, and connect-src in the Content-Security-Policy.",
   status: "the verifier has no such agent. Check caches and proxies.",
-  integrity: "the agent's bytes are not the ones that agent.js was built with. Check caches and proxies.",
-  policy: "script-src in the page's Content-Security-Policy lacks 'wasm-unsafe-eval'.",
+  integrity: "the agent's bytes are not the ones that agent.js expects. Check caches and proxies.",
+  policy: "script-src in the Content-Security-Policy lacks 'wasm-unsafe-eval'.",
   compile: "the browser could not compile the agent.",
   unsupported: "the browser has no WebAssembly.",
   crypto: "WebCrypto is missing. Serve the page over https, or from localhost.",

@@ -14,6 +14,7 @@ import (
 	"github.com/curfew-project/curfew/agent/browser/language"
 	"github.com/curfew-project/curfew/agent/browser/page"
 	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/wire"
 )
 
 //go:embed dialog.css
@@ -77,6 +78,14 @@ func New(port *page.Port) (*Dialog, error) {
 
 // Choose takes a choice that a script of the page makes, and reports whether it was taken.
 func (d *Dialog) Choose(choice warning.Choice) bool {
+	if choice == warning.Stay && d.showing && d.view.Kind == wire.WarnInactivity {
+		return false // the dialog has its own button, and only that is the explicit choice that it asks for (A4)
+	}
+	return d.offer(choice)
+}
+
+// offer hands a choice to the agent, unless one is still waiting.
+func (d *Dialog) offer(choice warning.Choice) bool {
 	select {
 	case d.Choices <- choice:
 		return true
@@ -88,7 +97,7 @@ func (d *Dialog) Choose(choice warning.Choice) bool {
 // choose hands a person's choice to the agent. The agent takes choices at once, so one that finds another still waiting is the second
 // of a double click.
 func (d *Dialog) choose(choice warning.Choice) {
-	d.Choose(choice)
+	d.offer(choice)
 }
 
 // Show shows the warning, or changes what it says.

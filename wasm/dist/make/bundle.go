@@ -65,8 +65,20 @@ func (t *toolchain) bundle(names names) ([]byte, error) {
 // target is the oldest JavaScript that the loader needs. Every browser with constructable style sheets, dialogs and the rest has it.
 const target = api.ES2022
 
-// testHooks are what wasm_exec.js has for the tests of Go itself. No page needs it, and every byte counts.
-var testHooks = []string{`			const testCallExport = (a, b) => {
+// unneeded is what wasm_exec.js has for the tests of Go itself and for programs with arguments and an environment, and its look at what
+// it is given. No page needs it, and every byte counts.
+var unneeded = []string{`			if (!(instance instanceof WebAssembly.Instance)) {
+				throw new Error("Go.run: WebAssembly.Instance expected");
+			}
+`, `			const keys = Object.keys(this.env).sort();
+			keys.forEach((key) => {
+				argvPtrs.push(strPtr(` + "`${key}=${this.env[key]}`" + `));
+			});
+`, `			const wasmMinDataAddr = 4096 + 8192;
+			if (offset >= wasmMinDataAddr) {
+				throw new Error("total length of command line and environment variables exceeds limit");
+			}
+`, `			const testCallExport = (a, b) => {
 				this._inst.exports.testExport0();
 				return this._inst.exports.testExport(a, b);
 			}
@@ -86,11 +98,11 @@ func (t *toolchain) runtime() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading wasm_exec.js: %w", err)
 	}
-	for _, hook := range testHooks {
-		if bytes.Count(source, []byte(hook)) != 1 {
-			return "", fmt.Errorf("reading wasm_exec.js: it does not have what is left out of it: %.40q", hook)
+	for _, part := range unneeded {
+		if bytes.Count(source, []byte(part)) != 1 {
+			return "", fmt.Errorf("reading wasm_exec.js: it does not have what is left out of it: %.40q", part)
 		}
-		source = bytes.Replace(source, []byte(hook), nil, 1)
+		source = bytes.Replace(source, []byte(part), nil, 1)
 	}
 	define := map[string]string{}
 	for _, given := range []string{"fs", "process", "path", "crypto", "performance", "TextEncoder", "TextDecoder"} {
