@@ -116,11 +116,7 @@ func (c *check) keep(ctx context.Context, rotated string) error {
 		if err == nil {
 			return nil
 		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
+		if !rest(ctx, pause) {
 			return err
 		}
 	}
