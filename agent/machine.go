@@ -7,7 +7,6 @@ import (
 	"github.com/curfew-project/curfew/agent/tabs"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/deadline"
-	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/shared/proof"
 	"github.com/curfew-project/curfew/shared/wire"
 )
@@ -72,6 +71,7 @@ type Machine struct {
 
 	counted activity.Stamp // the last activity that counts, as Step judged it
 	judged  activity.Stamp // the last activity that was judged, counted or not
+	others  activity.Stamp // the last activity in another tab or frame that was not judged yet; zero: none
 	told    activity.Stamp // the last activity that the verifier, or the leader, was told of
 
 	sending  bool
@@ -128,8 +128,6 @@ const (
 	firstBackoff  = 1_000
 	lateBackoff   = 5_000 // the longest wait between attempts while something is at stake
 	tick          = 1_000 // while a countdown shows
-	// staleAfter is longer than any request takes: the machine slept while the answer was under way.
-	staleAfter = 20_000
 	// saving is how long a page may take to save its work before a sign-out, or before the end (A15).
 	saving = 3_000
 )
@@ -143,56 +141,6 @@ func (m *Machine) Seen(at Moment) Orders {
 		m.renew(at)
 	}
 	return m.orders(at)
-}
-
-// Gap says that the page comes back from where it did not run, such as the back/forward cache: it stays covered until the
-// verifier has answered (A13).
-func (m *Machine) Gap(at Moment) Orders {
-	m.startGap(at)
-	if m.over != nil {
-		m.renew(at)
-	}
-	return m.orders(at)
-}
-
-func (m *Machine) startGap(at Moment) {
-	again := m.gap && m.failures > 0
-	m.gap, m.sentGap, m.gapAt = true, false, at.Now
-	if again {
-		return // every movement of the pointer may say so while the verifier is asked in vain
-	}
-	m.place.Answered() // an answer from before the gap would not do
-	if m.place.Leads() || !at.Hidden {
-		m.dueNow(at) // else the leader's next answer will do, or its own when somebody comes to it: there may be hundreds of such tabs
-	}
-}
-
-// How late in milliseconds the machine is woken without any gap, while the page is seen and while it is hidden; and how far the
-// clocks may move apart. The loader has the same numbers (wasm/loader/activity.js).
-const (
-	lateSeen   = 10_000
-	lateHidden = 75_000
-	maxApart   = 5_000
-)
-
-// look takes note of the time, and of a gap: the clocks moved apart, or the machine was woken later than any timer is late (A13).
-func (m *Machine) look(at Moment) {
-	if !m.looked.IsZero() {
-		late := int64(lateSeen)
-		if at.Hidden || m.unseen {
-			late = lateHidden
-		}
-		if at.Now.Since(m.looked)-m.promised > late || at.Now.Apart(m.looked) > maxApart {
-			m.startGap(at)
-		}
-	}
-	if m.gap && m.unseen && !at.Hidden {
-		m.dueNow(at)
-	}
-	m.looked, m.unseen, m.unsaved = at.Now, at.Hidden, at.Unsaved
-	if m.place.Shared() && m.place.Leads() && m.over == nil && m.said != at.Hidden {
-		m.tellHere(at)
-	}
 }
 
 // Choose takes what the person picked.
@@ -226,157 +174,6 @@ func (m *Machine) Choose(at Moment, choice warning.Choice) Orders {
 	return m.orders(at)
 }
 
-// Answered takes the verifier's reply to a heartbeat. Nothing but this moves a deadline.
-func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
-	if m.strays() {
-		return m.orders(at)
-	}
-	m.sending, m.failures, m.retries = false, 0, 0
-	if m.over != nil && !m.renewing { // it was sent before the end
-		m.settled(at)
-		return m.orders(at)
-	}
-	m.place.Answered()
-	m.seq = max(m.seq, reply.Seq)
-	m.takeNonce(at, reply.Nonce)
-	if at.Now.Since(m.sentAt) > staleAfter && reply.Phase != wire.Ended {
-		// It says how things stood before the sleep, and halving the round trip would hide the sleep (A13). Ask again.
-		m.dueNow(at)
-		return m.orders(at)
-	}
-	if !m.known || reply.Seq >= m.taken { // else another tab has told of a newer answer
-		// The verifier read its clock between sending and now; the middle is wrong by at most half the round trip.
-		m.confirm(at, reply, reply.Now+at.Now.Since(m.sentAt)/2)
-	}
-	if m.sentStay {
-		m.staying = false
-	}
-	m.waitFrom, m.wait = at.Now, m.interval
-	if ends, _ := m.state.Ends(); m.verifierNow(at.Now) >= ends {
-		// The end is here by this page's estimate and was not yet by the verifier's clock: ask again when it is there too.
-		m.wait = max(ends-reply.Now, 1)
-	}
-	if m.gap = m.gap && !m.sentGap; m.gap || m.staying || m.leaving || m.again {
-		m.dueNow(at) // it happened while this answer was under way
-	}
-	if reply.Phase == wire.Ended {
-		m.endAll(reply.Reason)
-	} else if m.over == nil {
-		m.tellState(at)
-	}
-	return m.orders(at)
-}
-
-// confirm takes a state that the verifier has confirmed, with its clock at this moment.
-func (m *Machine) confirm(at Moment, reply wire.Reply, now deadline.Instant) {
-	first := !m.known
-	m.known, m.taken = true, reply.Seq
-	m.anchor, m.anchored = at.Now, now
-	m.state, m.reply = stateOf(reply), reply
-	if first {
-		m.recall()
-	}
-	m.interval = reply.Interval
-	if reply.Phase == wire.Ended {
-		return
-	}
-	if m.over != nil || m.user != reply.User {
-		m.resume(reply.User)
-	}
-}
-
-// SignedOut takes the answer to a sign-out: the address to go to.
-func (m *Machine) SignedOut(at Moment, to string) Orders {
-	m.sending, m.stray = false, false
-	m.endAll(wire.SignedOut)
-	m.leave = to
-	return m.orders(at)
-}
-
-// Refused takes the verifier's refusal.
-func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
-	if m.strays() {
-		return m.orders(at)
-	}
-	m.sending = false
-	m.place.Answered()
-	if m.over != nil && (!m.renewing || refusal.Error != wire.UseNonce && refusal.Error != wire.Replayed) {
-		m.renewing = false // there is no other session; what the cover says is still right
-		m.settled(at)
-		return m.orders(at)
-	}
-	switch refusal.Error {
-	case wire.UseNonce, wire.Replayed:
-		if m.known && refusal.SID != m.sid {
-			m.forget() // the browser has signed in anew meanwhile, and the page must not be seen before it is clear who is there
-			m.startGap(at)
-		}
-		m.earlier = m.earlier || !m.known && m.sid != "" && refusal.SID != m.sid
-		if refusal.Error == wire.UseNonce || refusal.Seq < m.seq {
-			m.retries++ // otherwise another tab was faster, which happens as often as there are tabs
-		}
-		m.sid, m.key, m.seq = refusal.SID, refusal.Key, max(m.seq, refusal.Seq)
-		m.takeNonce(at, refusal.Nonce)
-		switch {
-		case m.retries <= maxRetries:
-			m.failures = 0
-			m.dueNow(at)
-		case m.over != nil:
-			m.renewalFailed(at)
-		default:
-			m.backOff(at)
-		}
-	case wire.SessionEnded:
-		m.endAll(refusal.Reason)
-	case wire.NoSession, wire.WrongKey:
-		m.end(warning.NoSession())
-	case wire.ProviderFailed:
-		// After a long absence the verifier says nothing before the identity provider has confirmed the user: the page stays covered
-		// until then (A5).
-		m.startGap(at)
-		m.backOff(at)
-	default:
-		m.backOff(at)
-	}
-	return m.orders(at)
-}
-
-// Unreachable takes the failure of a request to get a sound answer.
-func (m *Machine) Unreachable(at Moment) Orders {
-	if m.strays() {
-		return m.orders(at)
-	}
-	m.sending = false
-	m.place.Answered()
-	if m.over != nil {
-		m.renewalFailed(at)
-		return m.orders(at)
-	}
-	m.backOff(at)
-	return m.orders(at)
-}
-
-// NoKey says that this browser does not have the session's key.
-func (m *Machine) NoKey(at Moment) Orders {
-	if m.strays() {
-		return m.orders(at)
-	}
-	m.sending = false
-	if m.over == nil {
-		m.end(warning.NoSession())
-	}
-	m.renewing = false
-	m.settled(at)
-	return m.orders(at)
-}
-
-// strays takes note that a request is not under way any more, and reports whether what came back is about the session before this one.
-func (m *Machine) strays() bool {
-	was := m.stray
-	m.sending, m.stray = m.sending && !was, false
-	return was
-}
-
 // Saved says that the page has saved its work, or has none: the sign-out need not wait any longer (A15).
 func (m *Machine) Saved(at Moment) Orders {
 	if m.leaving && !m.saved {
@@ -406,72 +203,3 @@ func (m *Machine) Over() bool { return m.over != nil }
 func (m *Machine) Proved() bool { return m.known && m.over == nil }
 
 func (m *Machine) dueNow(at Moment) { m.waitFrom, m.wait = at.Now, 0 }
-
-// backOff doubles the wait with each failure, up to lateBackoff while a deadline is near or the page is covered, and up to
-// the heartbeat interval otherwise.
-func (m *Machine) backOff(at Moment) {
-	m.failures++
-	wait := int64(firstBackoff) << min(m.failures-1, 10)
-	limit := m.interval
-	if !m.known || m.leaving || m.state.Phase(m.verifierNow(at.Now)) != wire.Active {
-		limit = lateBackoff
-	}
-	m.waitFrom, m.wait = at.Now, min(wait, max(limit, firstBackoff))
-	m.tellHere(at)
-}
-
-func (m *Machine) takeNonce(at Moment, nonce string) {
-	if nonce != "" {
-		m.nonce, m.nonceAt = nonce, at.Now
-	}
-}
-
-// verifierNow estimates the verifier's clock.
-func (m *Machine) verifierNow(now activity.Stamp) deadline.Instant {
-	return m.anchored + now.Since(m.anchor)
-}
-
-// judge runs the rule set on the activity that the verifier does not know of yet, and returns the state as this page sees it.
-func (m *Machine) judge(at Moment, now deadline.Instant) deadline.State {
-	local := m.withCounted(at.Now, now)
-	if !at.Activity.IsZero() && at.Activity != m.judged {
-		m.judged = at.Activity
-		when := now - at.Now.Since(at.Activity)
-		local = m.count(local, at.Activity, when, now)
-	}
-	return local
-}
-
-// count takes activity of this page or of another tab, if the rule set says that it counts.
-func (m *Machine) count(local deadline.State, acted activity.Stamp, when, now deadline.Instant) deadline.State {
-	next := deadline.Step(local, deadline.Activity{At: when}, now)
-	if next.EndedAt != 0 || next.Active <= local.Active {
-		return local
-	}
-	m.counted = acted
-	return next
-}
-
-// withCounted is the confirmed state with the activity that already counted here.
-func (m *Machine) withCounted(stamp activity.Stamp, now deadline.Instant) deadline.State {
-	if m.counted.IsZero() {
-		return deadline.Step(m.state, deadline.Tick{}, now)
-	}
-	return deadline.Step(m.state, deadline.Report{At: now - stamp.Since(m.counted)}, now)
-}
-
-// stateOf rebuilds the verifier's state exactly (D2).
-func stateOf(reply wire.Reply) deadline.State {
-	return deadline.State{
-		Settings: policy.Settings{
-			SessionTimeout:    length(reply.Settings.SessionTimeout),
-			SessionWarning:    length(reply.Settings.SessionWarning),
-			InactivityTimeout: length(reply.Settings.InactivityTimeout),
-			InactivityWarning: length(reply.Settings.InactivityWarning),
-			AnyActivityStays:  reply.Settings.AnyActivityStays,
-		},
-		Began: reply.Began, Active: reply.Active,
-		SessionFloor: reply.SessionFloor, InactivityFloor: reply.InactivityFloor, CheckBy: reply.CheckBy,
-		EndedAt: reply.EndedAt, Reason: reply.Reason,
-	}
-}

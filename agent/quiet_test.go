@@ -7,6 +7,7 @@ import (
 	"github.com/curfew-project/curfew/agent/agenttest"
 	"github.com/curfew-project/curfew/agent/tabs"
 	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
@@ -216,5 +217,17 @@ func TestA13_TheEndComesTwice(t *testing.T) {
 		}
 		d.Pass(v.state.InactivityEnds() - d.Now + 2*second)
 		expect(t, d, signedOut)
+	}
+}
+
+// A10 A14: activity elsewhere of which a page hears before its first answer is not lost.
+func TestA14_ActivityBeforeTheFirstAnswer(t *testing.T) {
+	v := newVerifier(times)
+	v.state = deadline.Step(v.state, deadline.Report{At: start - 5*minute}, start)
+	d := agenttest.New(start+5*minute, v.answer)
+	d.Hear(tabs.Message{Kind: tabs.Acted, Wall: d.Moment().Now.Wall, Idle: 100})
+	d.Pass(2 * minute)
+	if off := v.state.Active - (start + 5*minute - 100); off > 0 || off < -second {
+		t.Errorf("the verifier's last activity is %d ms off", off)
 	}
 }

@@ -49,7 +49,7 @@ func (m *Machine) renewalFailed(at Moment) {
 func (m *Machine) forget() {
 	m.sid, m.key, m.seq, m.nonce = "", "", 0, ""
 	m.known, m.taken, m.state = false, 0, deadline.State{}
-	m.counted, m.told, m.askedEnd = activity.Stamp{}, activity.Stamp{}, 0
+	m.counted, m.told, m.others, m.askedEnd = activity.Stamp{}, activity.Stamp{}, activity.Stamp{}, 0
 	m.staying, m.failures, m.retries = false, 0, 0
 	m.dismissed, m.late = 0, false
 	m.place.Answered()

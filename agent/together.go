@@ -98,11 +98,9 @@ func (m *Machine) asked(at Moment, message tabs.Message, age int64) {
 // othersActed takes the activity in another tab: it is this browser's as much as this page's own (A14). That another tab's activity
 // or choice has moved a deadline is none: only the verifier's answer says so, and nobody reports it again.
 func (m *Machine) othersActed(at Moment, idle int64) {
-	if !m.known || m.over != nil || idle >= wire.MaxIdle {
-		return
+	if acted := at.Now.Before(idle); idle < wire.MaxIdle && acted.Mono > m.others.Mono {
+		m.others = acted // it is judged when the state is known, which may not be yet
 	}
-	now := m.verifierNow(at.Now)
-	m.count(m.judge(at, now), at.Now.Before(idle), now-idle, now)
 }
 
 // heardState takes what the verifier told the leader.

@@ -35,6 +35,7 @@ func move(t testing.TB, tab context.Context, x, y float64) {
 
 // D1: only what a person did is activity. Scripts cannot make it up, and neither can a page that moves under a resting pointer.
 func TestD1_OnlyPeopleAreActive(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 200 })
 	tab, _ := open(t, s, chrome.New(t))
@@ -75,6 +76,7 @@ func TestD1_OnlyPeopleAreActive(t *testing.T) {
 
 // Each kind of input counts.
 func TestInputIsActivity(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, act := range map[string]func(t testing.TB, tab context.Context){
 		"key":   func(t testing.TB, tab context.Context) { press(t, tab, "a") },
@@ -105,6 +107,7 @@ func TestInputIsActivity(t *testing.T) {
 
 // A13: the first event after a gap that passed the session's end is covered within that very event, before the page sees it.
 func TestA13_LateEventIsCoveredFirst(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 1000 })
 	tab, _ := open(t, s, chrome.New(t))
@@ -132,6 +135,7 @@ func TestA13_LateEventIsCoveredFirst(t *testing.T) {
 // A10: a page that includes the script by the name that web resources know takes part, and including it twice makes no second
 // agent.
 func TestA10_WebResourceTakesPart(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.set(func(s *site) { s.interval = 200 })
@@ -162,6 +166,7 @@ func wantOneAgent(t testing.TB, s *site, tab context.Context, others string) {
 // A14: a frame of the same origin that includes the script is watched by the page's agent, whichever of their scripts runs first,
 // and sends nothing itself. What is done in it counts.
 func TestA14_FramesAreWatchedByTheTopPage(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, path := range map[string]string{"page first": "/", "frame first": "/late/page"} {
 		t.Run(name, func(t *testing.T) {

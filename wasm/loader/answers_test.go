@@ -19,6 +19,7 @@ func member(name, value string) func([]byte) []byte {
 // D5: an answer that is not exactly one of the verifier's is none. The page that has just been loaded then has no session that
 // it knows of, and says so instead of being shown.
 func TestD5_UnsoundAnswersAreNone(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	s := newSite(t)
 	tab, _ := open(t, s, browser)
@@ -86,6 +87,7 @@ func TestD5_UnsoundAnswersAreNone(t *testing.T) {
 
 // A verifier's answer never runs a script: only web addresses are gone to.
 func TestOnlyWebAddressesAreGoneTo(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for _, address := range []string{`javascript:document.title="run"`, `data:text/html,x`, `file:///etc/passwd`, `//[`} {
 		s := newSite(t)

@@ -15,6 +15,7 @@ const ownScript = `document.querySelector("script[src$='agent.js']")`
 
 // A15: the page's API is what is documented and no more, on the global name and on the script's element, and cannot be changed.
 func TestA15_PageAPI(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	for what, expression := range map[string]string{
@@ -43,6 +44,7 @@ func TestA15_PageAPI(t *testing.T) {
 // D1, P5: stay() is taken only from what a person does: a script alone gets false, whatever it puts in the place of the browser's word,
 // and no heartbeat says that anybody wants to stay.
 func TestD1_OnlyAPersonMakesAScriptStay(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 200 })
 	tab, _ := open(t, s, chrome.New(t))
@@ -77,6 +79,7 @@ func untilBeats(t testing.TB, s *site, want int) {
 
 // A15: within what a person does, a page's script can choose to stay, and the verifier hears of it.
 func TestA15_StayByAPersonsClick(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	chrome.Eval[any](t, tab, `void document.getElementById("work").addEventListener("click", () => { globalThis.got = curfew.stay() })`)
@@ -96,6 +99,7 @@ func TestA15_StayByAPersonsClick(t *testing.T) {
 // A4 A15: while the inactivity warning shows, only its own button is the explicit choice: a key that a person pressed is none, and what a
 // script makes of it is none either.
 func TestA4_A15_NoScriptAnswersTheWarning(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 300 })
 	tab, _ := open(t, s, chrome.New(t))
@@ -121,6 +125,7 @@ func TestA4_A15_NoScriptAnswersTheWarning(t *testing.T) {
 
 // A15, B4: a page's script can sign out; the page is covered at once.
 func TestA15_SignOutByScript(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	hold := make(chan struct{})
 	tab, _ := open(t, s, chrome.New(t))
@@ -137,6 +142,7 @@ func TestA15_SignOutByScript(t *testing.T) {
 // A15: what a page says of unsaved work, itself or in a frame, is in the dialog, and no longer when it is saved. Whatever else a script
 // passes does no harm.
 func TestA15_DialogSaysThatWorkIsUnsaved(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) {
 		s.body = `<h1>Top</h1><button id=work>Work</button><iframe src="/inner" width=300 height=100></iframe>`

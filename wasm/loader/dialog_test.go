@@ -51,6 +51,7 @@ func show(t testing.TB, s *site, tab context.Context, state, tag string) {
 
 // Nothing in the dialog or on the cover breaks a rule of WCAG 2.2 AA, in any state, language and direction, light or dark.
 func TestA2_A4_C7_AxeFindsNothing(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for _, tag := range tags {
 		t.Run(tag, func(t *testing.T) {
@@ -96,6 +97,7 @@ const contrast = `[...root.querySelectorAll("dialog h1, dialog h2, dialog p:not(
 
 // A2 A4: what a screen reader is told of the dialog, and that what is spoken keeps its cadence and is spoken once.
 func TestA4_Announcements(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.warnInactivity(64_000)
@@ -146,6 +148,7 @@ func accessible(t testing.TB, tab context.Context, role string) (name, descripti
 // A4: the focus stays inside while the dialog shows, and goes back to where it was: into a shadow root, and when what had it is gone,
 // to what it was in.
 func TestA4_Focus(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, c := range map[string]struct{ focus, meanwhile, back string }{
 		"shadow root": {
@@ -188,6 +191,7 @@ func TestA4_Focus(t *testing.T) {
 
 // The operator's name is on dialog and cover, and the logo when it can be had; the page's policy may forbid it.
 func TestBrand(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, c := range map[string]struct{ logo, policy, want string }{
 		"name":    {"", "", "Aarhus Clinic"},
@@ -212,6 +216,7 @@ func TestBrand(t *testing.T) {
 
 // The page's own color-scheme says whether the dialog is dark; without one, the person's preference.
 func TestColorScheme(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for _, c := range []struct{ html, head, prefers, want string }{
 		{"", "", "light", "light"},

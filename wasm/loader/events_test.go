@@ -95,6 +95,7 @@ func wantHintForAll(t testing.TB, s *site, tabs ...context.Context) {
 // B4: all tabs of a browser share one stream. What it says covers every tab at once and is a hint only: a session that lives comes
 // back, one that has ended is covered for good, and then nothing is left of the stream.
 func TestB4_OneStreamCoversAllTabs(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t)
 	first, _ := open(t, s, browser)
@@ -132,6 +133,7 @@ func TestB4_OneStreamCoversAllTabs(t *testing.T) {
 // A14: when the tab that holds the stream goes, in whatever way, the next one takes over, and what comes then reaches all that are
 // left. A page that comes back waits for its turn again.
 func TestA14_StreamIsHandedOn(t *testing.T) {
+	t.Parallel()
 	away := func(t testing.TB, s *site, tab context.Context) {
 		chrome.Eval[any](t, tab, `void (globalThis.kept = true)`)
 		chrome.Go(t, tab, s.URL+"/bye")
@@ -190,6 +192,7 @@ func TestA14_StreamIsHandedOn(t *testing.T) {
 // A14: a stream that the verifier does not give is asked for again after half a minute to a minute and not before, whatever the reason;
 // and once it gives one, the hints come.
 func TestStreamIsAskedForAgainWithoutHaste(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, break_ := range map[string]func(s *site){
 		"401":           func(s *site) { s.eventsStatus = http.StatusUnauthorized },
@@ -253,6 +256,7 @@ func breakConnections(s *site) {
 // The verifier closes streams now and then. The browser opens the next one as soon as the verifier told it to; where that fails, the
 // loader waits as for the first.
 func TestStreamThatLivedIsOpenedAgainAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	breakConnections(s)
 	tab := openWith(t, s, chrome.New(t), skippable)
@@ -283,6 +287,7 @@ func TestStreamThatLivedIsOpenedAgainAtOnce(t *testing.T) {
 
 // An agent that failed holds no stream, and none is left waiting.
 func TestD5_FailedPageHasNoStream(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 500 })
 	tab, _ := open(t, s, chrome.New(t))
@@ -295,6 +300,7 @@ func TestD5_FailedPageHasNoStream(t *testing.T) {
 
 // Only pages of the application listen: Curfew's own have nothing to protect.
 func TestOwnPagesHaveNoStream(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.untilStreams(t, 1, 1)
@@ -307,6 +313,7 @@ func TestOwnPagesHaveNoStream(t *testing.T) {
 
 // Where a browser has no locks or no channels, each visible tab has a stream of its own.
 func TestStreamWithoutLocks(t *testing.T) {
+	t.Parallel()
 	for name, script := range map[string]string{
 		"locks":    `Object.defineProperty(Navigator.prototype, "locks", { value: undefined })`,
 		"channels": `delete globalThis.BroadcastChannel`,
@@ -342,6 +349,7 @@ const countCalls = `globalThis.calls = 0; { const now = Date.now; Date.now = () 
 
 // Quality: a stream that says nothing wakes nobody, however much of it there is.
 func TestSilentStreamWakesNobody(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab := chrome.Tab(t, chrome.New(t))
 	chrome.BeforeLoad(t, tab, countCalls+countWakeUps)
@@ -363,6 +371,7 @@ func TestSilentStreamWakesNobody(t *testing.T) {
 
 // An attempt that is due when the session ends is not made any more.
 func TestEndedPageAsksForNoStream(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.eventsStatus, s.interval = http.StatusServiceUnavailable, 3000 })
 	tab := openWith(t, s, chrome.New(t), skippable)
@@ -379,6 +388,7 @@ func TestEndedPageAsksForNoStream(t *testing.T) {
 // D5: a page that was covered in the words of its end, because the verifier could not be asked, is armed again when that answers, and
 // has listened all along.
 func TestPageThatComesBackListensAgain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.untilStreams(t, 1, 1)

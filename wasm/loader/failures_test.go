@@ -40,6 +40,7 @@ func wantFailed(t testing.TB, tab context.Context, console *chrome.Console, kind
 
 // D5: an agent that does not arrive covers the page: its file is missing, its server is gone or hangs up, or something else comes.
 func TestD5_AgentThatDoesNotArrive(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	hangUp := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
 	for name, c := range map[string]struct {
@@ -90,6 +91,7 @@ func half(w http.ResponseWriter, _ *http.Request) {
 
 // D5: a page over plain HTTP is no secure context, so it has no WebCrypto.
 func TestD5_InsecureContext(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab := chrome.Tab(t, chrome.New(t, chrome.Flag("host-resolver-rules", "MAP clinic.test 127.0.0.1")))
 	console := chrome.Listen(t, tab)
@@ -102,6 +104,7 @@ func TestD5_InsecureContext(t *testing.T) {
 
 // D5: a browser whose owner forbids sites to store anything has no place for the key.
 func TestD5_StorageForbidden(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "Default"), 0o755); err != nil {
 		t.Fatal(err)
@@ -139,6 +142,7 @@ const hangs = `{
 // D5: an agent that hangs is noticed by the first thing that somebody does after it should have woken: the page is covered at once, and
 // says that it cannot be shown when the agent has had twenty seconds.
 func TestD5_HungAgentCoversThePage(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 1000 })
 	tab, _ := open(t, s, chrome.New(t))

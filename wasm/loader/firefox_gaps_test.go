@@ -12,6 +12,7 @@ import (
 // pagehide comes later than that. So a guarded page is loaded anew, and what counts is that coming back to it extends nothing.
 // Without both it is kept: it comes back covered, its own handlers see nothing else, and the verifier's answer decides.
 func TestFirefox_A13_BackForwardCache(t *testing.T) {
+	t.Parallel()
 	browser := firefox.New(t)
 	const keepable = `Object.defineProperty(Navigator.prototype, "locks", { value: undefined }); delete globalThis.EventSource`
 	for name, c := range map[string]struct {

@@ -13,6 +13,7 @@ import (
 
 // The agent in one page of Firefox: it arms, keeps its key, counts what people do, covers, speaks languages, watches frames and fails closed.
 func TestFirefox_Page(t *testing.T) {
+	t.Parallel()
 	browser := firefox.New(t)
 	t.Logf("in %s", browserName(t, browser))
 	for _, c := range []struct {

@@ -10,6 +10,7 @@ import (
 
 // Several tabs and windows of one Firefox are one session.
 func TestFirefox_Tabs(t *testing.T) {
+	t.Parallel()
 	browser := firefox.New(t)
 	for _, c := range []struct {
 		name string

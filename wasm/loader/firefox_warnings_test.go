@@ -9,6 +9,7 @@ import (
 
 // The dialog in Firefox: where the focus is, what is a choice and what is none, and what unsaved work leads to.
 func TestFirefox_Warnings(t *testing.T) {
+	t.Parallel()
 	browser := firefox.New(t)
 	for _, c := range []struct {
 		name string

@@ -93,6 +93,7 @@ func forging(p *pair) {
 
 // A10: activity in a frame of another origin counts in the page, and the page's in the frame, each in its own session.
 func TestA10_FrameOfAnotherOriginTakesPart(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, chrome.New(t), guards, func(p *pair) {
 		p.top.pages["/top"] = html(hearing+tag, "<h1>Top</h1>"+frame(p.other.URL+"/.curfew/sign-in"))
 		p.other.goTo = "/framed" // its key is made in the frame: browsers keep one for each pair of sites
@@ -128,6 +129,7 @@ func wantIdle(t testing.TB, s *site, what string) {
 
 // A10: a page that only reports is asked before the warning, and its activity keeps it away; once it shows, activity does not.
 func TestA10_ReportingFrameIsAsked(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, chrome.New(t), reports, nil)
 	chrome.Until(t, p.tab, toldOf("armed"))
 	p.top.warnInactivity(p.top.settings.InactivityWarning + 12_000)
@@ -153,6 +155,7 @@ func TestA10_ReportingFrameIsAsked(t *testing.T) {
 
 // A10: "Stay signed in" in the page answers the warning of the frame too. Each sends it once.
 func TestA10_StayIsTold(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, chrome.New(t), guards, func(p *pair) {
 		p.top.pages["/top"] = html(hearing+tag, "<h1>Top</h1>"+frame(p.other.URL+"/.curfew/sign-in"))
 		p.other.goTo = "/framed"
@@ -180,6 +183,7 @@ func TestA10_StayIsTold(t *testing.T) {
 
 // A10: who gets no channel, whatever it says.
 func TestA10_WhoIsRefused(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, c := range map[string]struct {
 		change func(p *pair)
@@ -223,6 +227,7 @@ func TestA10_WhoIsRefused(t *testing.T) {
 
 // A10: only a frame below is answered: not the window above, not one beside, not one that was opened.
 func TestA10_OnlyFramesBelowAreAnswered(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t, chrome.Flag("disable-popup-blocking", true))
 	// The outermost page is the forged one, and greets the guarded page in its frame; so does a frame beside that.
 	p := newPair(t, browser, forged, func(p *pair) {
@@ -256,6 +261,7 @@ func TestA10_OnlyFramesBelowAreAnswered(t *testing.T) {
 
 // A10: what a linked page says is bounded in every way, and gives it no power over the session.
 func TestA10_LinkedPageIsNotTrusted(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, c := range map[string]struct {
 		say    string
@@ -298,6 +304,7 @@ func TestA10_LinkedPageIsNotTrusted(t *testing.T) {
 
 // P4: a session that has ended stays ended, whatever a linked page says.
 func TestA10_EndedStaysEnded(t *testing.T) {
+	t.Parallel()
 	p := forgedPair(t, chrome.New(t))
 	p.top.set(func(s *site) { s.ended = wire.Inactivity })
 	chrome.Until(t, p.tab, `curfew.state === "ended"`)
@@ -318,6 +325,7 @@ const counting = `globalThis.made = 0; globalThis.shut = 0; { const C = MessageC
 
 // A10: a frame that is removed, or goes elsewhere, leaves no channel open; one that greets again has one.
 func TestA10_NoChannelOutlivesItsFrame(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, c := range map[string]struct {
 		head string
@@ -351,6 +359,7 @@ func TestA10_NoChannelOutlivesItsFrame(t *testing.T) {
 
 // A13: pages that come back from the back/forward cache link anew; the old channel is dead.
 func TestA13_LinksEndInTheBackForwardCache(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, chrome.New(t), reports, nil)
 	chrome.BeforeLoad(t, p.tab, counting)
 	chrome.Go(t, p.tab, p.top.URL+"/top?")
@@ -372,6 +381,7 @@ func TestA13_LinksEndInTheBackForwardCache(t *testing.T) {
 
 // Nothing is sent, and no timer runs, while nobody does anything.
 func TestA10_QuietLinksAreQuiet(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, chrome.New(t), forged, forging)
 	p.top.set(func(s *site) { s.interval = 60_000 })
 	chrome.Go(t, p.tab, p.top.URL+"/top?")

@@ -82,6 +82,7 @@ func armed(window string) string { return window + `.curfew?.state === "armed"` 
 // A10, A14: however deep a frame is, what is done in it counts, and one agent runs: that of the highest page with the script,
 // in whatever order the scripts run, and whoever is left out.
 func TestA10_NestedFrames(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	late := `<script src="/late/ClientGlobalContext.js.aspx" async></script>`
 	for name, c := range map[string]struct {
@@ -138,6 +139,7 @@ const inner = `window.frames[0]`
 
 // A10: a frame that is reloaded, that goes to another page and comes back, and that goes to a page without the script.
 func TestA10_NavigatedFrame(t *testing.T) {
+	t.Parallel()
 	s, tab := framed(t, chrome.New(t), "/top", top(html(tag, "<h1>Inner</h1>")))
 	go_ := func(path, ready string) {
 		t.Helper()
@@ -162,6 +164,7 @@ func TestA10_NavigatedFrame(t *testing.T) {
 
 // A10: a page that the frame left hears nothing any more, and one without the script never does.
 func TestA10_OnlyPagesWithTheScriptHear(t *testing.T) {
+	t.Parallel()
 	s, tab := framed(t, chrome.New(t), "/top", top(html(tag, "<h1>Inner</h1>")))
 	chrome.Until(t, tab, armed("window")+` && `+armed(inner))
 	const listen = `(view, name) => { const page = view.document; page.addEventListener("curfew:warning", () => (globalThis.heard ??= []).push(name)) }`
@@ -182,6 +185,7 @@ func TestA10_OnlyPagesWithTheScriptHear(t *testing.T) {
 
 // A10: frames that have no address of their own, or none yet.
 func TestA10_FramesWithoutAddress(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, make := range map[string]string{
 		// Trusted Types are not what this is about.
@@ -212,6 +216,7 @@ func TestA10_FramesWithoutAddress(t *testing.T) {
 
 // A10: two frames beside each other count alike, and so does what is left when one of them is removed.
 func TestA10_SiblingAndRemovedFrames(t *testing.T) {
+	t.Parallel()
 	pages := top(html(tag, "<h1>Inner</h1>"))
 	pages["/top"] = html(tag, `<iframe src="/inner"></iframe><iframe src="/other"></iframe>`)
 	s, tab := framed(t, chrome.New(t), "/top", pages)
@@ -229,6 +234,7 @@ func TestA10_SiblingAndRemovedFrames(t *testing.T) {
 
 // A10: of a frame that was removed, reloaded or left nothing is kept.
 func TestA10_FramesThatAreGoneAreForgotten(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t, chrome.Flag("js-flags", "--expose-gc"))
 	s, tab := framed(t, browser, "/top", map[string]string{"/top": html(tag, "<h1>Top</h1>"), "/inner": html(tag, "<h1>Inner</h1>")})
 	chrome.Until(t, tab, armed("window"))
@@ -263,6 +269,7 @@ func TestA10_FramesThatAreGoneAreForgotten(t *testing.T) {
 
 // A10: without the script in its parent a frame guards itself: it is covered, warns and ends by itself. Its parent is left alone.
 func TestA10_FrameAloneGuardsItself(t *testing.T) {
+	t.Parallel()
 	pages := top(html(tag, "<h1>Inner</h1>"))
 	pages["/top"] = html("", "<h1>Top</h1>"+frame("/inner"))
 	s, tab := framed(t, chrome.New(t), "/top", pages)
@@ -281,6 +288,7 @@ func TestA10_FrameAloneGuardsItself(t *testing.T) {
 
 // A10, A14: a parent whose script comes when its frame guards itself already: both are guarded, as two tabs are, and act alike.
 func TestA10_ParentComesLater(t *testing.T) {
+	t.Parallel()
 	pages := top(html(tag, "<h1>Inner</h1>"))
 	pages["/top"] = html(`<script>const trusted = trustedTypes.createPolicy("test", { createScriptURL: (url) => url })</script>`, "<h1>Top</h1>"+frame("/inner"))
 	s, tab := framed(t, chrome.New(t), "/bye", pages)
@@ -299,6 +307,7 @@ func TestA10_ParentComesLater(t *testing.T) {
 
 // A14: the page warns and covers for its frames, and tells them; the frame's own curfew object follows and acts for the page.
 func TestA14_TheTopPageActsForItsFrames(t *testing.T) {
+	t.Parallel()
 	s, tab := framed(t, chrome.New(t), "/top", map[string]string{"/top": html(tag, frame("/inner")), "/inner": html(tag, frame("/deepest")), "/deepest": html(tag, "<h1>Deepest</h1>")})
 	chrome.Until(t, tab, armed(deep(2)))
 	chrome.Eval[any](t, tab, `void ["warning", "extended", "ending", "ended"].forEach((type) => `+deep(2)+`.document.addEventListener("curfew:" + type, (event) => (globalThis.heard ??= []).push(type + " " + event.detail.reason + " " + (event.detail.left > 0))))`)
@@ -320,6 +329,7 @@ func TestA14_TheTopPageActsForItsFrames(t *testing.T) {
 
 // A14: what ends the session covers everything, and the frames know.
 func TestA14_EndReachesFrames(t *testing.T) {
+	t.Parallel()
 	s, tab := framed(t, chrome.New(t), "/top", top(html(tag, "<h1>Inner</h1>")))
 	chrome.Until(t, tab, armed(inner))
 	chrome.Eval[any](t, tab, `void `+inner+`.document.addEventListener("curfew:ended", (event) => { globalThis.why = event.detail.reason })`)
@@ -333,6 +343,7 @@ func TestA14_EndReachesFrames(t *testing.T) {
 
 // A15: unsaved work of a frame counts for the page until the frame is gone.
 func TestA15_UnsavedWorkInFrames(t *testing.T) {
+	t.Parallel()
 	s, tab := framed(t, chrome.New(t), "/top", top(html(tag, "<h1>Inner</h1>")))
 	chrome.Until(t, tab, armed(inner))
 	chrome.Eval[any](t, tab, `void `+inner+`.curfew.markUnsaved(true)`)
@@ -345,6 +356,7 @@ func TestA15_UnsavedWorkInFrames(t *testing.T) {
 
 // A13, A14: a page with a frame that comes back from the back/forward cache.
 func TestA13_FrameInTheBackForwardCache(t *testing.T) {
+	t.Parallel()
 	s, tab := framed(t, chrome.New(t), "/top", top(html(tag, "<h1>Inner</h1>")))
 	chrome.Until(t, tab, armed(inner))
 	chrome.Eval[any](t, tab, `void (globalThis.same = true, addEventListener("pageshow", (e) => { globalThis.persisted = e.persisted }))`)
@@ -365,6 +377,7 @@ func TestA13_FrameInTheBackForwardCache(t *testing.T) {
 
 // A10: the page takes frames below it and nothing else, whatever a script of the page asks for.
 func TestA10_OnlyFramesAreTaken(t *testing.T) {
+	t.Parallel()
 	_, tab := framed(t, chrome.New(t), "/top", top(html("", "<h1>Inner</h1>")))
 	chrome.Until(t, tab, armed("window"))
 	got := chrome.Eval[string](t, tab, `(() => {

@@ -65,6 +65,7 @@ func untilAsked(t testing.TB, s *site, n int) {
 // A13: a page in the back/forward cache comes back covered, before any script of it runs, and is seen again when the verifier has answered; when
 // the deadline has passed meanwhile, it never is.
 func TestA13_BackForwardCache(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	const onlyPageshow = `for (const kind of ["freeze", "resume"]) addEventListener(kind, (event) => event.stopImmediatePropagation(), true)`
 	for name, c := range map[string]struct {
@@ -112,6 +113,7 @@ func TestA13_BackForwardCache(t *testing.T) {
 // A13: a wall clock that somebody sets, by hours and in either direction, moves nothing: the page is covered within the next event, the
 // verifier asked once, and the page goes on. The event is what it is: activity of a session that lives.
 func TestA13_ChangedWallClock(t *testing.T) {
+	t.Parallel()
 	clock := chrome.ShiftedClock(t)
 	browser := chrome.New(t, clock.Option())
 	s := newSite(t)
@@ -150,6 +152,7 @@ func TestA13_ChangedWallClock(t *testing.T) {
 // A13: after the machine slept, the first thing that happens covers the page before it is seen. Where a deadline passed, the verifier's
 // answer ends it and what woke the page extends nothing; where none did, the page goes on after the answer.
 func TestA13_Sleep(t *testing.T) {
+	t.Parallel()
 	clock := chrome.ShiftedClock(t)
 	browser := chrome.New(t, clock.Option())
 	wakes := map[string]func(t *testing.T, tab context.Context){
@@ -195,7 +198,7 @@ func TestA13_Sleep(t *testing.T) {
 					chrome.Until(t, tab, `curfew.state === "ended"`)
 					wantCovered(t, tab)
 					for _, b := range beatsAfter(s, n) {
-						if b.Stay || b.At-b.Idle > last+1000 {
+						if b.Stay || b.Acted > last+1000 {
 							t.Errorf("what woke the page is told as activity: %+v, slept until %d", b, woken)
 						}
 					}
@@ -216,6 +219,7 @@ func TestA13_Sleep(t *testing.T) {
 // A13: a reloaded page, a second tab of it, and a session that the browser restores go on with the same session and the same warning;
 // coming anew extends nothing.
 func TestA13_ReloadAndRestoreContinue(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	dir := t.TempDir()
 	browser := chrome.New(t, chrome.UserDataDir(dir))
@@ -249,6 +253,7 @@ func TestA13_ReloadAndRestoreContinue(t *testing.T) {
 
 // D1, known from others: what polls in the background extends nothing, in whatever way it asks.
 func TestD1_PollingIsNoActivity(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 500 })
 	tab, _ := open(t, s, chrome.New(t))
@@ -275,6 +280,7 @@ func TestD1_PollingIsNoActivity(t *testing.T) {
 // D1, known from others: scrolling inside an element, and inside a shadow root, counts as what it is, even where the page keeps the events
 // to itself.
 func TestD1_ScrollingInsideCounts(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	const box = `"width:300px;height:200px;overflow:scroll"`
 	const long = `const long = document.createElement("div"); long.style.height = "3000px"; long.textContent = "long";`
@@ -303,6 +309,7 @@ func TestD1_ScrollingInsideCounts(t *testing.T) {
 
 // A13, A2: the escape of one page is not undone by the next: see TestA2_A14_DismissedInAll. Here the page itself is left and comes back.
 func TestA13_DismissedStaysOverReload(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.set(func(s *site) { s.interval = 1000 })

@@ -31,11 +31,14 @@ const strictPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
 
 // beat is what one heartbeat claimed.
 type beat struct {
-	Seq  uint64 `json:"seq"`
-	Idle int64  `json:"idle"`
-	Stay bool   `json:"stay"`
-	From string `json:"-"` // the page that sent it
-	At   int64  `json:"-"` // when, by the verifier's clock
+	Seq   uint64 `json:"seq"`
+	Idle  int64  `json:"idle"`
+	Age   int64  `json:"age"`
+	Nonce string `json:"nonce"`
+	Stay  bool   `json:"stay"`
+	From  string `json:"-"` // the page that sent it
+	At    int64  `json:"-"` // when it came, by the verifier's clock
+	Acted int64  `json:"-"` // the activity that it claims, by the verifier's clock
 }
 
 // site is an application's page with the scripted verifier beside it.
@@ -50,6 +53,7 @@ type site struct {
 	body     string
 	damage   bool
 	active   int64 // the session's last activity, milliseconds since the epoch
+	past     int64 // activity until then is behind the session: a test has moved its deadlines since
 	began    int64
 	settings wire.Settings
 	interval int64
@@ -237,26 +241,30 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	var b beat
 	if !claims(r.Header.Get(wire.HeaderProof), &b) {
 		s.refused++
-		w.Header().Set(wire.HeaderNonce, "fresh")
+		w.Header().Set(wire.HeaderNonce, s.nonce())
 		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.UseNonce, SID: s.sid, Key: s.key, Seq: s.seq})
 		return
 	}
 	if b.Seq <= s.seq { // a replay, or another tab was faster
 		s.refused++
-		w.Header().Set(wire.HeaderNonce, "fresh")
+		w.Header().Set(wire.HeaderNonce, s.nonce())
 		answer(w, http.StatusConflict, wire.Refusal{Error: wire.Replayed, SID: "s1", Key: s.key, Seq: s.seq})
 		return
 	}
 	s.seq = b.Seq
 	now := s.now()
-	b.From, b.At = r.Referer(), now
+	issued, err := strconv.ParseInt(b.Nonce, 10, 64)
+	if err != nil {
+		s.t.Errorf("a heartbeat with the nonce %q", b.Nonce)
+	}
+	b.From, b.At, b.Acted = r.Referer(), now, min(now, issued+b.Age)-b.Idle
 	s.beats = append(s.beats, b)
-	if acted := now - b.Idle; (b.Stay || acted > s.active) && !(s.enforces && now >= s.active+s.settings.InactivityTimeout) {
-		s.active = acted
+	if (b.Stay || b.Acted > max(s.active, s.past)) && !(s.enforces && now >= s.active+s.settings.InactivityTimeout) {
+		s.active = b.Acted
 	}
 	reply := wire.Reply{
 		Now: now, Phase: wire.Active, Began: s.began, Active: s.active, Settings: s.settings, Seq: b.Seq,
-		Nonce: "fresh", Interval: s.interval, CheckBy: s.checkBy, User: s.user,
+		Nonce: s.nonce(), Interval: s.interval, CheckBy: s.checkBy, User: s.user,
 	}
 	if s.settings.SessionTimeout > 0 {
 		reply.SessionEnds = s.began + s.settings.SessionTimeout
@@ -329,6 +337,9 @@ func answer(w http.ResponseWriter, status int, body any) {
 // now is the verifier's clock, in milliseconds since the epoch. It is called in set and where s.mu is held.
 func (s *site) now() int64 { return time.Now().UnixMilli() + s.ahead }
 
+// nonce says when it was issued, so that a heartbeat that came late is not taken for later activity. It is called where s.mu is held.
+func (s *site) nonce() string { return strconv.FormatInt(s.now(), 10) }
+
 // set changes the script.
 func (s *site) set(change func(*site)) {
 	s.mu.Lock()
@@ -340,7 +351,7 @@ func (s *site) set(change func(*site)) {
 func (s *site) warnInactivity(left int64) {
 	s.set(func(s *site) {
 		s.active = s.now() - s.settings.InactivityTimeout + left
-		s.began = s.active
+		s.began, s.past = s.active, s.now()
 	})
 }
 

@@ -55,6 +55,7 @@ const hostIs = `(() => { const h = document.querySelector("curfew-agent"); retur
 
 // C7: the dialog, its numbers and lengths, and the cover are in the page's language, in its direction, and change with it.
 func TestC7_PageLanguage(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	want := map[string]struct{ host, announce string }{
 		"en":    {"en ltr", "within 2 minutes"},
@@ -106,6 +107,7 @@ func TestC7_PageLanguage(t *testing.T) {
 
 // C7: a page that changes its language meanwhile, such as a single-page application, is followed when something is next shown.
 func TestC7_PageChangesItsLanguage(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.speaks(t, tags...)
 	tab, _ := open(t, s, chrome.New(t))
@@ -123,6 +125,7 @@ func TestC7_PageChangesItsLanguage(t *testing.T) {
 
 // C7: texts that are not complete are not used, and the console says what is wrong with them. What cannot be had is English.
 func TestC7_BrokenTexts(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	change := func(how func(map[string]string)) []byte {
 		texts := textsOf(t, "da")
@@ -173,6 +176,7 @@ func TestC7_BrokenTexts(t *testing.T) {
 
 // C7: where the browser has no Intl, or one that does not know the language, the texts are that language's all the same.
 func TestC7_WithoutIntl(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, script := range map[string]string{
 		"none":    `globalThis.Intl = undefined`,
@@ -196,6 +200,7 @@ func TestC7_WithoutIntl(t *testing.T) {
 
 // C7 D5: what the loader says when the agent cannot run is in the page's language too.
 func TestC7_Failure(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for _, tag := range []string{"da", "ar"} {
 		s := newSite(t)
@@ -222,6 +227,7 @@ func TestC7_Failure(t *testing.T) {
 
 // C7: what covers the page before the agent has answered is in the page's language.
 func TestC7_CheckingCover(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.speaks(t, "da")
 	tab, _ := open(t, s, chrome.New(t))

@@ -10,6 +10,7 @@ import (
 // D5, B3: under the strictest policy the agent makes a key, signs in, comes back, and guards; and it leaves nothing in the page
 // but its one name.
 func TestArmsUnderTheStrictPolicy(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, console := open(t, s, chrome.New(t))
 	if got := chrome.Eval[string](t, tab, `location.search`); got != "?a=1&b=%C3%A6" {
@@ -33,6 +34,7 @@ func TestArmsUnderTheStrictPolicy(t *testing.T) {
 
 // A7: whether the person wants to stay signed in goes along with the proof of the key; only "1" is a yes.
 func TestA7_StayIsPosted(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t)
 	for query, want := range map[string]string{"": "", "?stay=1": "1", "?stay=0": "", "?stay=": ""} {
@@ -53,6 +55,7 @@ func TestA7_StayIsPosted(t *testing.T) {
 
 // D5: whatever keeps the agent from running covers the page and says why on the console.
 func TestD5_FailureCoversThePage(t *testing.T) {
+	t.Parallel()
 	const withoutWasm = "script-src 'self'; connect-src 'self'"
 	browser := chrome.New(t)
 	for name, c := range map[string]struct {
@@ -98,6 +101,7 @@ func TestD5_FailureCoversThePage(t *testing.T) {
 
 // D5: an agent that dies while the page is open covers it.
 func TestD5_CrashCoversThePage(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 300 })
 	tab, console := open(t, s, chrome.New(t))
@@ -115,6 +119,7 @@ func TestD5_CrashCoversThePage(t *testing.T) {
 
 // The agent covers the page at the end of the session, and the button leads to the sign-in.
 func TestEndCoversThePage(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.ended = wire.Inactivity })
 	tab := chrome.Tab(t, chrome.New(t))

@@ -47,6 +47,7 @@ const logo = `data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="
 // right-to-left, in languages with long words, and with texts twice as large (1.4.4). They open at their title, and what can be pressed
 // is in sight.
 func TestLooks(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	begins := map[string]func(*site){
 		"inactivity": func(s *site) { s.warnInactivity(95_000) },

@@ -73,6 +73,7 @@ func (s *site) idleFor(ahead, warning int64) {
 // A15: while nobody is active a page hears, in this order and with what its scripts need to know: the notice ten seconds before the
 // warning, the warning, the last three seconds, the end, and that the same user is back. Listeners that throw harm nothing.
 func TestA15_EventsOfASession(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	chrome.BeforeLoad(t, tab, recordEvents)
@@ -111,6 +112,7 @@ func TestA15_EventsOfASession(t *testing.T) {
 
 // A15: who is active after the notice is not warned and told of nothing more; a choice to stay ends the warning with curfew:extended.
 func TestA15_EventsOfAPersonWhoIsThere(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	chrome.BeforeLoad(t, tab, recordEvents)
@@ -137,6 +139,7 @@ func TestA15_EventsOfAPersonWhoIsThere(t *testing.T) {
 
 // A15, A2: the session warning is told with its own reason; dismissing it extends nothing.
 func TestA15_A2_EventsOfTheSessionWarning(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	chrome.BeforeLoad(t, tab, recordEvents)
@@ -155,6 +158,7 @@ func TestA15_A2_EventsOfTheSessionWarning(t *testing.T) {
 // A15: before a sign-out the page may save its work: the sign-out waits for all promises that scripts of the page and its frames hand
 // in, in whatever way they settle, and for three seconds at most. The page is covered meanwhile.
 func TestA15_SignOutWaitsForTheWork(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	const forever = 60_000.0
 	for name, c := range map[string]struct {

@@ -62,6 +62,7 @@ func wantCovered(t testing.TB, tab context.Context) {
 // A4: the inactivity warning takes the focus, says what it must to eye and ear, takes Escape as "Stay signed in", and gives the
 // focus back. Only a person's click or key is a choice, never a script's (D1, P5).
 func TestA4_InactivityDialog(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	chrome.Eval[any](t, tab, `void document.getElementById("work").focus()`)
@@ -114,6 +115,7 @@ func TestA4_InactivityDialog(t *testing.T) {
 
 // A2: Escape dismisses the session warning, and a click on the first button goes to the sign-in.
 func TestA2_SessionDialog(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.warnSession(10 * 60_000)
@@ -132,6 +134,7 @@ func TestA2_SessionDialog(t *testing.T) {
 
 // The cover stays on top and in place, whatever the page does afterwards.
 func TestCoverStaysOnTop(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, script := range map[string]string{
 		"z-index":           `const d = document.createElement("div"); d.style.cssText = "position:fixed;inset:0;z-index:2147483647;background:red"; document.body.append(d)`,
@@ -162,6 +165,7 @@ func TestCoverStaysOnTop(t *testing.T) {
 
 // While the page is covered it neither scrolls nor prints, and afterwards it is where it was.
 func TestCoveredPageStandsStill(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) {
 		s.body = `<div style="height:5000px">long <p id=secret>secret</p></div>`

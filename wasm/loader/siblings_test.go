@@ -87,7 +87,7 @@ func untilNumber(t testing.TB, s *site, more int) []beat {
 	return beatsAfter(s, n)
 }
 
-// slack is how late in milliseconds a heartbeat may come on a busy machine. The verifier takes it for later activity.
+// slack is how many milliseconds a busy machine may leave between an input and the test's look at the clock.
 const slack = 2000
 
 const warns = `!!document.querySelector("curfew-agent")?.shadowRoot.querySelector("dialog:not([part=cover])")?.open`
@@ -95,6 +95,7 @@ const warns = `!!document.querySelector("curfew-agent")?.shadowRoot.querySelecto
 // A14: of several tabs one sends, for all, and no request of theirs is ever refused: the first page asks for its nonce, and nobody
 // else has to. What is done in another window reaches the verifier through it.
 func TestA14_OneTabSends(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t)
 	open(t, s, browser)
@@ -128,6 +129,7 @@ func TestA14_OneTabSends(t *testing.T) {
 // A14: what nobody sees is late, so a window that is seen takes the lead, and keeps it when the first one is seen again. A hidden
 // tab whose timers are throttled delays nobody.
 func TestA14_TheVisibleTabLeads(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t, chrome.ThrottleAfter(2*time.Second))
 	first, _ := open(t, s, browser)
@@ -155,6 +157,7 @@ func TestA14_TheVisibleTabLeads(t *testing.T) {
 // A14: a leader that dies in any way neither blocks nor extends: a person in another window stays signed in within seconds, and
 // what was done in the dead one before, or is pending there when it comes back, extends nothing.
 func TestA14_DeadLeaderNeitherBlocksNorExtends(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		kill, revive func(t *testing.T, tab context.Context)
 	}{
@@ -197,14 +200,14 @@ func TestA14_DeadLeaderNeitherBlocksNorExtends(t *testing.T) {
 			}
 			press(t, first, "a") // while it warns this is no choice
 			c.kill(t, first)
-			n := len(s.allBeats())
+			n, killed := len(s.allBeats()), clockNow(s)
 			press(t, second, kb.Escape)
 			chosen := clockNow(s)
 			until(t, "the choice", func() bool {
 				return slices.ContainsFunc(beatsAfter(s, n), func(b beat) bool { return b.Stay })
 			})
 			for _, b := range beatsAfter(s, n) {
-				if from(s, b) != "/second" {
+				if from(s, b) != "/second" && b.At > killed+slack { // one may have been on its way
 					t.Errorf("the dead tab %s sent", from(s, b))
 				}
 				if b.Stay && b.At-chosen > 10_000 {
@@ -221,7 +224,7 @@ func TestA14_DeadLeaderNeitherBlocksNorExtends(t *testing.T) {
 				chrome.Until(t, first, pageIsSeen)
 			}
 			for _, b := range untilNumber(t, s, 4) {
-				if b.At-b.Idle > extended+slack {
+				if b.Acted > extended+slack {
 					t.Errorf("%s extended the session once more: %+v", from(s, b), b)
 				}
 			}
@@ -236,6 +239,7 @@ func TestA14_DeadLeaderNeitherBlocksNorExtends(t *testing.T) {
 // A14: a leader that hangs with the lock and the warning not yet in sight costs the lease: the next one leads within its own interval
 // and the time that followers leave the leader.
 func TestA14_LeaseOfAHungLeader(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t)
 	first, _ := open(t, s, browser)
@@ -271,6 +275,7 @@ func stays(s *site) (n int) {
 // A14, known from others: one "Stay signed in" extends exactly once, however many tabs see it; that the others see the session go on is
 // no activity of theirs. Whichever window it is pressed in, both close.
 func TestA14_OneStayExtendsOnce(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for i, name := range []string{"in the leader", "in another"} {
 		t.Run(name, func(t *testing.T) {
@@ -307,6 +312,7 @@ func TestA14_OneStayExtendsOnce(t *testing.T) {
 // A2, A14: the session warning shows in every window, and what is dismissed in one is dismissed in all, on the pages that come after, in
 // new tabs too.
 func TestA2_A14_DismissedInAll(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t)
 	first, _ := open(t, s, browser)
@@ -342,6 +348,7 @@ func TestA2_A14_DismissedInAll(t *testing.T) {
 
 // A14: sign-out covers all at once, before any page asks the verifier.
 func TestA14_SignOutCoversAll(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t)
 	first, _ := open(t, s, browser)
@@ -364,6 +371,7 @@ const countWarnings = `globalThis.warned = 0; document.addEventListener("curfew:
 // A14, known from others: activity in one tab while another is idle never signs out, and shows no warning anywhere; and when nobody is
 // active any more, a dead tab does not stop the sign-out.
 func TestA14_ActivityInOneTabCountsForAll(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) {
 		s.settings.InactivityTimeout, s.settings.InactivityWarning = 12_000, 4_000
@@ -407,6 +415,7 @@ func TestA14_ActivityInOneTabCountsForAll(t *testing.T) {
 // A14: a browser without channels or without locks gets the simpler path: each tab talks for itself. A choice in one is one, and the others
 // see it with their next heartbeat.
 func TestA14_WithoutLocksOrChannels(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	for name, script := range map[string]string{
 		"locks":    `Object.defineProperty(Navigator.prototype, "locks", { value: undefined })`,
@@ -453,6 +462,7 @@ forger.onmessage = (event) => { if (typeof event.data === "string") overheard.pu
 
 // A14: what is not exactly a message, and what is old, does nothing: nothing is extended, nothing fails, and no page that is over comes back.
 func TestA14_ForgedAndOldMessages(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 1000 })
 	browser := chrome.New(t)

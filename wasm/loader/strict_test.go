@@ -38,6 +38,7 @@ func wantNoViolation(t testing.TB, tab context.Context, console *chrome.Console,
 // The strict policy, with Trusted Types required and no reports to anywhere, is violated in no state: while a page arms, warns, is
 // covered, opens the window to sign in, is signed in there, comes back, signs out, and fails.
 func TestStrictPolicyIsNeverViolated(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t)
 	s.set(func(s *site) { s.body, s.interval = work, 300 })
@@ -87,6 +88,7 @@ func TestStrictPolicyIsNeverViolated(t *testing.T) {
 
 // The page's global object gets one name and nothing else, its document and its storage none.
 func TestOneGlobalName(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	const names = `[Object.getOwnPropertyNames(globalThis), Object.getOwnPropertySymbols(globalThis).map(String), Object.getOwnPropertyNames(document),
@@ -120,6 +122,7 @@ func TestOneGlobalName(t *testing.T) {
 
 // A page's own variable of that name does not keep the agent away.
 func TestD5_PageWithAVariableNamedCurfewIsGuarded(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	for name, script := range map[string]string{
@@ -139,6 +142,7 @@ func TestD5_PageWithAVariableNamedCurfewIsGuarded(t *testing.T) {
 // Navigation that replaces the body, merges the head and runs the script again finds the page guarded by the same agent; the new
 // element has the API, and the warning still works.
 func TestTurbolinksNavigation(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 300 })
 	tab, console := open(t, s, chrome.New(t))
@@ -184,6 +188,7 @@ func TestTurbolinksNavigation(t *testing.T) {
 
 // In a single-page application the address to come back to is the one that the page shows when it is left.
 func TestSinglePageRouter(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	asked := make(chan string, 1)
 	inner := s.Config.Handler
@@ -212,6 +217,7 @@ func TestSinglePageRouter(t *testing.T) {
 
 // Where a page is only rendered there is no document, and perhaps nothing else that a browser has: the script does nothing.
 func TestServerRenderingDoesNothing(t *testing.T) {
+	t.Parallel()
 	d, err := dist.Load()
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ const titles = `void (globalThis.titles = [], new MutationObserver(() => titles.
 // The title of a hidden tab alternates between the countdown with the warning's title and the page's own, which stands there again
 // when somebody comes or the warning goes, even if the page has set it meanwhile.
 func TestTitleBlinks(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.warnInactivity(95_000)
@@ -52,6 +53,7 @@ func TestTitleBlinks(t *testing.T) {
 
 // With reduced motion the title is set once.
 func TestTitleWithReducedMotion(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	chrome.Emulate(t, tab, map[string]string{"prefers-reduced-motion": "reduce"})
@@ -68,6 +70,7 @@ func TestTitleWithReducedMotion(t *testing.T) {
 
 // While the page is covered its title cannot be seen either, nor what it sets meanwhile; a script that insists does not hang it.
 func TestCoveredTitle(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval, s.personal.Name = 200, "Aarhus Clinic" })
 	tab, _ := open(t, s, chrome.New(t))
@@ -85,6 +88,7 @@ func TestCoveredTitle(t *testing.T) {
 // A notification comes where the operator wants it and the person has allowed it already: once a warning, with a tag, and it goes with
 // the warning. The browser is never asked.
 func TestNotification(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	const fake = `globalThis.notes = []; globalThis.Notification = class {
 		static permission = "PERMISSION";

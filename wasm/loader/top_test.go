@@ -8,6 +8,7 @@ import (
 
 // The dialog is on top of whatever the page has brought into the top layer before or brings there while it shows, and can be used.
 func TestDialogStaysOnTop(t *testing.T) {
+	t.Parallel()
 	browser := chrome.New(t)
 	const big = `d.style.cssText = "position:fixed;inset:0;width:100vw;height:100vh;z-index:2147483647;background:red";`
 	for name, script := range map[string]string{

@@ -17,6 +17,7 @@ const declarations = "curfew.d.ts"
 
 // A15: the declarations take what a page's author may write, and refuse each mistake for its own reason.
 func TestA15_TypeScriptDeclarations(t *testing.T) {
+	t.Parallel()
 	npm.TypeCheck(t, declarations, "testdata/types/right.ts")
 
 	source, err := os.ReadFile("testdata/types/wrong.ts")
@@ -40,6 +41,7 @@ func TestA15_TypeScriptDeclarations(t *testing.T) {
 
 // The declarations name the very members, states, events and reasons that there are.
 func TestA15_DeclarationsAreTrue(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile(declarations)
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ const (
 // A7: the warning of the provider's silence offers one thing, which has the focus and is what Escape means; it closes by itself when
 // the provider is back, gives the focus back, and the next silence shows it again.
 func TestA7_UncheckedDialog(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.set(func(s *site) { s.interval = 300 })
@@ -64,6 +65,7 @@ func TestA7_UncheckedDialog(t *testing.T) {
 
 // A7, A8: where one warning turns into the other while it shows, the buttons change with it and the focus is never lost.
 func TestA7_A8_WarningThatChangesKeepsTheFocus(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab, _ := open(t, s, chrome.New(t))
 	s.set(func(s *site) { s.interval = 300 })

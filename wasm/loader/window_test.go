@@ -105,6 +105,7 @@ const provider = `location.pathname === "/bye"`
 // A15: with unsaved work the cover of an ended session leads to the sign-in in a window of its own, which cannot reach back. The page
 // keeps all it had, covered, and goes on when the same user is back; the window closes itself.
 func TestA15_SignInInAWindowKeepsThePage(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab := working(t, s, chrome.New(t))
 	s.set(func(s *site) { s.ended = wire.EndedByAdmin })
@@ -134,6 +135,7 @@ func TestA15_SignInInAWindowKeepsThePage(t *testing.T) {
 
 // A15: from the session warning, too; the session that is about to end is replaced without any end.
 func TestA15_SignInAgainInAWindowBeforeTheEnd(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 500 })
 	tab := working(t, s, chrome.New(t))
@@ -156,6 +158,7 @@ func TestA15_SignInAgainInAWindowBeforeTheEnd(t *testing.T) {
 
 // A15: for anybody else the page is emptied, covered all the while, and left for the start of the application.
 func TestA15_AnotherUserGetsNothing(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab := working(t, s, chrome.New(t))
 	chrome.Eval[any](t, tab, `void addEventListener("pagehide", () => {
@@ -181,6 +184,7 @@ func TestA15_AnotherUserGetsNothing(t *testing.T) {
 
 // A15: a browser that opens no window is not silent: the cover says so, and trying again works as soon as it does.
 func TestA15_BlockedWindowCanBeTriedAgain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab := working(t, s, chrome.New(t))
 	chrome.Eval[any](t, tab, `void (globalThis.opens = window.open, window.open = () => null)`)
@@ -204,6 +208,7 @@ func TestA15_BlockedWindowCanBeTriedAgain(t *testing.T) {
 
 // A15: a page in a sandbox that may open no windows says so.
 func TestA15_SandboxedPageSaysThatTheWindowIsBlocked(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.set(func(s *site) { s.policy += "; sandbox allow-scripts allow-same-origin" })
 	tab := working(t, s, chrome.New(t))
@@ -216,6 +221,7 @@ func TestA15_SandboxedPageSaysThatTheWindowIsBlocked(t *testing.T) {
 
 // A15, A14: all covered tabs come back, each with its own work; one without any too.
 func TestA15_AllCoveredTabsComeBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	browser := chrome.New(t)
 	tab := working(t, s, browser)
@@ -238,6 +244,7 @@ func TestA15_AllCoveredTabsComeBack(t *testing.T) {
 
 // A15: a page without unsaved work is simply left for the sign-in, with its own address to come back to.
 func TestA15_WithoutUnsavedWorkThePageIsLeft(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab := working(t, s, chrome.New(t))
 	chrome.Eval[any](t, tab, `void curfew.markUnsaved(false)`)
@@ -259,6 +266,7 @@ func TestA15_WithoutUnsavedWorkThePageIsLeft(t *testing.T) {
 // A15: a page that is over asks again when somebody comes to it, at most every two seconds, and stays covered while there is no
 // session and when the verifier cannot say.
 func TestA15_EndedPageAsksWhenSomebodyComes(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	tab := working(t, s, chrome.New(t))
 	s.set(func(s *site) { s.ended = wire.EndedByAdmin })

@@ -1,0 +1,180 @@
+package agent
+
+import (
+	"github.com/curfew-project/curfew/agent/warning"
+	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/wire"
+)
+
+// staleAfter is longer than any request takes, in milliseconds: the machine slept while the answer was under way.
+const staleAfter = 20_000
+
+// Answered takes the verifier's reply to a heartbeat. Nothing but this moves a deadline.
+func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
+	if m.strays() {
+		return m.orders(at)
+	}
+	m.sending, m.failures, m.retries = false, 0, 0
+	if m.over != nil && !m.renewing { // it was sent before the end
+		m.settled(at)
+		return m.orders(at)
+	}
+	m.place.Answered()
+	m.seq = max(m.seq, reply.Seq)
+	m.takeNonce(at, reply.Nonce)
+	if at.Now.Since(m.sentAt) > staleAfter && reply.Phase != wire.Ended {
+		// It says how things stood before the sleep, and halving the round trip would hide the sleep (A13). Ask again.
+		m.dueNow(at)
+		return m.orders(at)
+	}
+	if !m.known || reply.Seq >= m.taken { // else another tab has told of a newer answer
+		// The verifier read its clock between sending and now; the middle is wrong by at most half the round trip.
+		m.confirm(at, reply, reply.Now+at.Now.Since(m.sentAt)/2)
+	}
+	if m.sentStay {
+		m.staying = false
+	}
+	m.waitFrom, m.wait = at.Now, m.interval
+	if ends, _ := m.state.Ends(); m.verifierNow(at.Now) >= ends {
+		// The end is here by this page's estimate and was not yet by the verifier's clock: ask again when it is there too.
+		m.wait = max(ends-reply.Now, 1)
+	}
+	if m.gap = m.gap && !m.sentGap; m.gap || m.staying || m.leaving || m.again {
+		m.dueNow(at) // it happened while this answer was under way
+	}
+	if reply.Phase == wire.Ended {
+		m.endAll(reply.Reason)
+	} else if m.over == nil {
+		m.tellState(at)
+	}
+	return m.orders(at)
+}
+
+// confirm takes a state that the verifier has confirmed, with its clock at this moment.
+func (m *Machine) confirm(at Moment, reply wire.Reply, now deadline.Instant) {
+	first := !m.known
+	m.known, m.taken = true, reply.Seq
+	m.anchor, m.anchored = at.Now, now
+	m.state, m.reply = stateOf(reply), reply
+	if first {
+		m.recall()
+	}
+	m.interval = reply.Interval
+	if reply.Phase == wire.Ended {
+		return
+	}
+	if m.over != nil || m.user != reply.User {
+		m.resume(reply.User)
+	}
+}
+
+// SignedOut takes the answer to a sign-out: the address to go to.
+func (m *Machine) SignedOut(at Moment, to string) Orders {
+	m.sending, m.stray = false, false
+	m.endAll(wire.SignedOut)
+	m.leave = to
+	return m.orders(at)
+}
+
+// Refused takes the verifier's refusal.
+func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
+	if m.strays() {
+		return m.orders(at)
+	}
+	m.sending = false
+	m.place.Answered()
+	if m.over != nil && (!m.renewing || refusal.Error != wire.UseNonce && refusal.Error != wire.Replayed) {
+		m.renewing = false // there is no other session; what the cover says is still right
+		m.settled(at)
+		return m.orders(at)
+	}
+	switch refusal.Error {
+	case wire.UseNonce, wire.Replayed:
+		if m.known && refusal.SID != m.sid {
+			m.forget() // the browser has signed in anew meanwhile, and the page must not be seen before it is clear who is there
+			m.startGap(at)
+		}
+		m.earlier = m.earlier || !m.known && m.sid != "" && refusal.SID != m.sid
+		if refusal.Error == wire.UseNonce || refusal.Seq < m.seq {
+			m.retries++ // otherwise another tab was faster, which happens as often as there are tabs
+		}
+		m.sid, m.key, m.seq = refusal.SID, refusal.Key, max(m.seq, refusal.Seq)
+		m.takeNonce(at, refusal.Nonce)
+		switch {
+		case m.retries <= maxRetries:
+			m.failures = 0
+			m.dueNow(at)
+		case m.over != nil:
+			m.renewalFailed(at)
+		default:
+			m.backOff(at)
+		}
+	case wire.SessionEnded:
+		m.endAll(refusal.Reason)
+	case wire.NoSession, wire.WrongKey:
+		m.end(warning.NoSession())
+	case wire.ProviderFailed:
+		// After a long absence the verifier says nothing before the identity provider has confirmed the user: the page stays covered
+		// until then (A5).
+		m.startGap(at)
+		m.backOff(at)
+	default:
+		m.backOff(at)
+	}
+	return m.orders(at)
+}
+
+// Unreachable takes the failure of a request to get a sound answer.
+func (m *Machine) Unreachable(at Moment) Orders {
+	if m.strays() {
+		return m.orders(at)
+	}
+	m.sending = false
+	m.place.Answered()
+	if m.over != nil {
+		m.renewalFailed(at)
+		return m.orders(at)
+	}
+	m.backOff(at)
+	return m.orders(at)
+}
+
+// NoKey says that this browser does not have the session's key.
+func (m *Machine) NoKey(at Moment) Orders {
+	if m.strays() {
+		return m.orders(at)
+	}
+	m.sending = false
+	if m.over == nil {
+		m.end(warning.NoSession())
+	}
+	m.renewing = false
+	m.settled(at)
+	return m.orders(at)
+}
+
+// strays takes note that a request is not under way any more, and reports whether what came back is about the session before this one.
+func (m *Machine) strays() bool {
+	was := m.stray
+	m.sending, m.stray = m.sending && !was, false
+	return was
+}
+
+// backOff doubles the wait with each failure, up to lateBackoff while a deadline is near or the page is covered, and up to
+// the heartbeat interval otherwise.
+func (m *Machine) backOff(at Moment) {
+	m.failures++
+	wait := int64(firstBackoff) << min(m.failures-1, 10)
+	limit := m.interval
+	if !m.known || m.leaving || m.state.Phase(m.verifierNow(at.Now)) != wire.Active {
+		limit = lateBackoff
+	}
+	m.waitFrom, m.wait = at.Now, min(wait, max(limit, firstBackoff))
+	m.tellHere(at)
+}
+
+func (m *Machine) takeNonce(at Moment, nonce string) {
+	if nonce != "" {
+		m.nonce, m.nonceAt = nonce, at.Now
+	}
+}
