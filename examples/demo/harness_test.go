@@ -19,6 +19,7 @@ import (
 	"github.com/curfew-project/curfew/examples/demo/provider"
 	"github.com/curfew-project/curfew/verifier/api/apitest"
 	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // clock runs like the real one until it is stopped; then the test moves it, in step with a browser's virtual time.
@@ -90,11 +91,7 @@ func (l *lines) String() string {
 // untilLogged waits for what the verifier does in the background.
 func (r *running) untilLogged(t *testing.T, text string) {
 	t.Helper()
-	for began := time.Now(); !strings.Contains(r.log.String(), text); time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
-			t.Fatalf("the verifier did not log %q", text)
-		}
-	}
+	needs.Until(t, "the verifier to log "+text, func() bool { return strings.Contains(r.log.String(), text) })
 }
 
 func start(t *testing.T) *running {
@@ -148,11 +145,7 @@ func (r *running) countStreams(next http.Handler) http.Handler {
 // untilStreams waits until so many pages can be told of an end at once.
 func (r *running) untilStreams(t *testing.T, want int64) {
 	t.Helper()
-	for began := time.Now(); r.streams.Load() != want; time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
-			t.Fatalf("%d event streams are open, want %d", r.streams.Load(), want)
-		}
-	}
+	needs.UntilEqual(t, "open event streams", want, r.streams.Load)
 }
 
 // apart opens a tab that shares nothing with the browser's other tabs, like another person's browser.

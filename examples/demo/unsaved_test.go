@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
 	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 const (
@@ -40,22 +41,7 @@ func (r *running) expire(t *testing.T, tab context.Context) {
 // signInWindow presses the cover's button and returns the window that opens.
 func (r *running) signInWindow(t *testing.T, tab context.Context) context.Context {
 	t.Helper()
-	opened := chromedp.WaitNewTarget(tab, func(info *target.Info) bool { return info.Type == "page" })
-	press(t, tab, "Sign in")
-	select {
-	case id := <-opened:
-		window, leave := chromedp.NewContext(tab, chromedp.WithTargetID(id))
-		t.Cleanup(leave)
-		if err := chromedp.Do(window); err != nil {
-			t.Fatalf("attaching to the window: %v", err)
-		}
-		window, end := context.WithTimeout(window, time.Minute)
-		t.Cleanup(end)
-		return window
-	case <-time.After(20 * time.Second):
-		t.Fatal("no window was opened")
-		return nil
-	}
+	return chrome.Opened(t, tab, func() { press(t, tab, "Sign in") })
 }
 
 // A15, B1: a note that is being written survives the end of the session: the person signs in, with the password, in a window of its own
@@ -75,24 +61,9 @@ func TestA15_NoteSurvivesTheEndOfTheSession(t *testing.T) {
 	shot(t, tab, "elsewhere")
 	r.sendPassword(t, window, users[0])
 	chrome.Until(t, tab, noteKept+` && `+noCover+` && curfew.state === "armed"`)
-	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		all, err := chromedp.Targets(tab)
-		if err != nil {
-			t.Fatal(err)
-		}
-		open := 0
-		for _, one := range all {
-			if one.TargetID == chromedp.FromContext(window).Target.TargetID {
-				open++
-			}
-		}
-		if open == 0 {
-			break
-		}
-		if time.Since(began) > 20*time.Second {
-			t.Fatal("the window did not close itself")
-		}
-	}
+	needs.Until(t, "the window to close itself", func() bool {
+		return !slices.Contains(chrome.Pages(t, tab), chromedp.FromContext(window).Target.TargetID)
+	})
 	if cookie(t, tab, "curfew") == old {
 		t.Error("it is the old session")
 	}

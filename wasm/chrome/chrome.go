@@ -5,18 +5,13 @@ package chrome
 import (
 	"bytes"
 	"context"
-	"errors"
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
-)
 
-// SkipMissing names the environment variable that turns a missing browser from a failure into a skip.
-const SkipMissing = "CURFEW_SKIP_MISSING"
+	"github.com/curfew-project/curfew/wasm/needs"
+)
 
 // Option changes how the browser is started.
 type Option func(*config)
@@ -44,22 +39,13 @@ func Env(vars ...string) Option {
 // own; Tab opens more.
 func New(t testing.TB, options ...Option) context.Context {
 	t.Helper()
-	path, err := find()
-	if err != nil {
-		if os.Getenv(SkipMissing) == "1" {
-			t.Skip("skipped because of "+SkipMissing+":", err)
-		}
-		t.Fatal(err, "(install Debian's chromium, or set "+SkipMissing+"=1 to skip)")
-	}
+	path := needs.Program(t, "install Debian's chromium", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 	var c config
 	for _, option := range options {
 		option(&c)
 	}
 	if c.dir == "" {
-		if c.dir, err = os.MkdirTemp("", "curfew-chrome-"); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { removeAll(t, c.dir) })
+		c.dir = needs.Folder(t, "curfew-chrome-")
 	}
 	var output bytes.Buffer
 	flags := []chromedp.ExecAllocatorOption{
@@ -87,7 +73,7 @@ func New(t testing.TB, options ...Option) context.Context {
 	return browser
 }
 
-// Tab opens a tab in the browser of ctx and closes it at the end of the test. Every action on it fails after two minutes, so
+// Tab opens a tab in the browser of ctx and closes it at the end of the test. Every action on it fails after five minutes, so
 // that a page that hangs fails its own test.
 func Tab(t testing.TB, ctx context.Context) context.Context {
 	t.Helper()
@@ -96,29 +82,7 @@ func Tab(t testing.TB, ctx context.Context) context.Context {
 	if err := chromedp.Do(tab); err != nil {
 		t.Fatalf("opening a tab: %v", err)
 	}
-	tab, cancel := context.WithTimeout(tab, 2*time.Minute)
+	tab, cancel := context.WithTimeout(tab, 5*time.Minute)
 	t.Cleanup(cancel)
 	return tab
-}
-
-func find() (string, error) {
-	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", errors.New("no browser found: none of " + strings.Join(names, ", ") + " is in PATH")
-}
-
-// removeAll tries for a while, because the browser's children may still be writing when the browser itself has ended.
-func removeAll(t testing.TB, dir string) {
-	var err error
-	for range 20 {
-		if err = os.RemoveAll(dir); err == nil {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Log("left behind:", err)
 }

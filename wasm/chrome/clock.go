@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 //go:embed clock/clock.c
@@ -20,17 +22,11 @@ type Clock struct {
 	moved         time.Duration
 }
 
-// ShiftedClock makes a clock that is right until it is shifted. It needs a C compiler; without one it fails the test, or skips it when
-// SkipMissing says so. Call it before New, so that it is there until the browser has ended.
+// ShiftedClock makes a clock that is right until it is shifted. It needs a C compiler; see needs.Lack. Call
+// it before New, so that it is there until the browser has ended.
 func ShiftedClock(t testing.TB) *Clock {
 	t.Helper()
-	compiler, err := exec.LookPath("gcc")
-	if err != nil {
-		if os.Getenv(SkipMissing) == "1" {
-			t.Skip("skipped because of "+SkipMissing+":", err)
-		}
-		t.Fatal(err, "(install gcc, or set "+SkipMissing+"=1 to skip)")
-	}
+	compiler := needs.Program(t, "install gcc", "gcc")
 	dir := t.TempDir()
 	c := &Clock{library: filepath.Join(dir, "clock.so"), file: filepath.Join(dir, "moved")}
 	source := filepath.Join(dir, "clock.c")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // diary writes down what a page hears of its life, and holds a lock for as long as it lives.
@@ -43,13 +44,7 @@ func wantHeard(t *testing.T, tab context.Context, want string) {
 
 func untilLocks(t *testing.T, tab context.Context, want string) {
 	t.Helper()
-	var got string
-	for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(20 * time.Millisecond) {
-		if got = chrome.Eval[string](t, tab, locks); got == want {
-			return
-		}
-	}
-	t.Fatalf("%q hold their locks, want %q", got, want)
+	needs.UntilEqual(t, "who holds a lock", want, func() string { return chrome.Eval[string](t, tab, locks) })
 }
 
 func TestFreezeAndThaw(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // Go navigates the tab and waits for the page's load event.
@@ -30,12 +32,12 @@ func Eval[T any](t testing.TB, tab context.Context, expression string) T {
 	return value
 }
 
-// Until waits until an expression is truthy in the page, and fails the test when that takes longer than 30 seconds. The page
+// Until waits until an expression is truthy in the page, and fails the test when that takes longer than needs.Patience. The page
 // may navigate meanwhile; what it throws counts as not yet.
 func Until(t testing.TB, tab context.Context, expression string) {
 	t.Helper()
 	var last error
-	for began := time.Now(); time.Since(began) < 30*time.Second && tab.Err() == nil; {
+	for began := time.Now(); time.Since(began) < needs.Patience && tab.Err() == nil; {
 		met, err := chromedp.Run(tab, chromedp.Evaluate[bool]("!!("+expression+")"))
 		if met && err == nil {
 			return

@@ -17,15 +17,14 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-// SkipMissing names the environment variable that turns a missing browser from a failure into a skip.
-const SkipMissing = "CURFEW_SKIP_MISSING"
+	"github.com/curfew-project/curfew/wasm/needs"
+)
 
 // starting is how long Firefox may take to start, and patience how long a test may use it.
 const (
 	starting = time.Minute
-	patience = 2 * time.Minute
+	patience = 10 * time.Minute
 )
 
 // Pref is a preference of about:config; the value is a string, an int or a bool.
@@ -42,23 +41,13 @@ type Browser struct {
 	output *output
 }
 
-// New starts a browser with a fresh profile and these preferences, and ends it at the end of the test. Every command to it fails two minutes
-// after its start, so that a page that hangs fails its own test.
+// New starts a browser with a fresh profile and these preferences, and ends it at the end of the test. Every command to it fails when
+// patience is over, so that a page that hangs fails its own test.
 func New(t testing.TB, prefs ...Pref) *Browser {
 	t.Helper()
-	path, err := find()
-	if err != nil {
-		if os.Getenv(SkipMissing) == "1" {
-			t.Skip("skipped because of "+SkipMissing+":", err)
-		}
-		t.Fatal(err, "(install Debian's firefox-esr, or set "+SkipMissing+"=1 to skip)")
-	}
+	path := needs.Program(t, "install Debian's firefox-esr", "firefox-esr", "firefox")
 	// The profile is the home too: Firefox refuses to run in the home of somebody else.
-	home, err := os.MkdirTemp("", "curfew-firefox-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { removeAll(t, home) })
+	home := needs.Folder(t, "curfew-firefox-")
 	profile := filepath.Join(home, "profile")
 	if err := writeProfile(profile, prefs); err != nil {
 		t.Fatal(err)
@@ -116,16 +105,6 @@ func (b *Browser) end() {
 	<-b.ended
 }
 
-func find() (string, error) {
-	names := []string{"firefox-esr", "firefox"}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", errors.New("no browser found: none of " + strings.Join(names, ", ") + " is in PATH")
-}
-
 func writeProfile(dir string, prefs []Pref) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -178,16 +157,4 @@ func (o *output) text() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.all.String()
-}
-
-// removeAll tries for a while, because the browser's children may still be writing when the browser itself has ended.
-func removeAll(t testing.TB, dir string) {
-	var err error
-	for range 20 {
-		if err = os.RemoveAll(dir); err == nil {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Log("left behind:", err)
 }

@@ -9,9 +9,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/curfew-project/curfew/wasm/firefox"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // serve shows one page, under the policy that the agent must work under but for inline scripts. It refuses the browser's own wish for an icon.
@@ -156,13 +156,7 @@ func TestTabsAndWindows(t *testing.T) {
 		t.Errorf("%q hold locks", got)
 	}
 	firefox.Close(t, beside)
-	var left string
-	for began := time.Now(); left != "/first /window" && time.Since(began) < 10*time.Second; time.Sleep(20 * time.Millisecond) {
-		left = firefox.Eval[string](t, first, locks)
-	}
-	if left != "/first /window" {
-		t.Errorf("%q hold locks after a tab was closed", left)
-	}
+	needs.UntilEqual(t, "who holds locks after a tab was closed", "/first /window", func() string { return firefox.Eval[string](t, first, locks) })
 
 	firefox.Eval[any](t, first, `void (globalThis.old = true)`)
 	firefox.Reload(t, first)
@@ -205,11 +199,11 @@ func TestPreferencesAreSet(t *testing.T) {
 func TestMissingBrowser(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for _, c := range []struct{ skip, want string }{{"", "fatal"}, {"0", "fatal"}, {"1", "skip"}} {
-		t.Setenv(firefox.SkipMissing, c.skip)
+		t.Setenv(needs.SkipMissing, c.skip)
 		r := &recorder{TB: t}
 		r.run(func() { firefox.New(r) })
 		if got := map[bool]string{true: "fatal"}[r.fatal != ""] + map[bool]string{true: "skip"}[r.skipped != ""]; got != c.want {
-			t.Errorf("%s=%s: %q, want %q", firefox.SkipMissing, c.skip, got, c.want)
+			t.Errorf("%s=%s: %q, want %q", needs.SkipMissing, c.skip, got, c.want)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // Page is a tab.
@@ -119,12 +121,12 @@ func evaluate[T any](p *Page, expression string) (value T, err error) {
 	return value, json.Unmarshal(data, &value)
 }
 
-// Until waits until an expression is truthy in the page, and fails the test when that takes longer than 30 seconds. The page may navigate
+// Until waits until an expression is truthy in the page, and fails the test when that takes longer than needs.Patience. The page may navigate
 // meanwhile; what it throws counts as not yet.
 func Until(t testing.TB, p *Page, expression string) {
 	t.Helper()
 	var last error
-	for began := time.Now(); time.Since(began) < 30*time.Second && p.browser.ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < needs.Patience && p.browser.ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		met, err := evaluate[bool](p, "!!("+expression+")")
 		if met && err == nil {
 			return

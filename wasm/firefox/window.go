@@ -3,7 +3,8 @@ package firefox
 import (
 	"slices"
 	"testing"
-	"time"
+
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // Count is how many tabs the browser has, in all its windows.
@@ -17,17 +18,17 @@ func Opened(t testing.TB, b *Browser, do func()) *Page {
 	t.Helper()
 	before := b.tabs(t)
 	do()
-	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
-		for _, id := range b.tabs(t) {
-			if !slices.Contains(before, id) {
-				p := &Page{b, id}
-				t.Cleanup(func() { _, _ = p.call("browsingContext.close", object{}) })
-				return p
+	p := &Page{browser: b}
+	needs.Until(t, "a tab to open", func() bool {
+		for _, p.id = range b.tabs(t) {
+			if !slices.Contains(before, p.id) {
+				return true
 			}
 		}
-	}
-	t.Fatal("no tab was opened")
-	return nil
+		return false
+	})
+	t.Cleanup(func() { _, _ = p.call("browsingContext.close", object{}) })
+	return p
 }
 
 // tabs are the browsing contexts that are in no other one.

@@ -3,7 +3,6 @@ package loader_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
@@ -15,15 +14,9 @@ import (
 // nextIdle is what the next heartbeat that begins from now on claims as idle time.
 func nextIdle(t testing.TB, s *site) int64 {
 	t.Helper()
-	before := len(s.allBeats())
-	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
-		// The first one may have begun before.
-		if beats := s.allBeats(); len(beats) >= before+2 {
-			return beats[len(beats)-1].Idle
-		}
-	}
-	t.Fatal("no heartbeat came")
-	return 0
+	untilNumber(t, s, 2) // the first one may have begun before
+	beats := s.allBeats()
+	return beats[len(beats)-1].Idle
 }
 
 func move(t testing.TB, tab context.Context, x, y float64) {
@@ -111,12 +104,7 @@ func TestA13_LateEventIsCoveredFirst(t *testing.T) {
 	s := newSite(t)
 	s.set(func(s *site) { s.interval = 1000 })
 	tab, _ := open(t, s, chrome.New(t))
-	for began := time.Now(); len(s.allBeats()) < 2; { // by the second one, the agent has heard of the session's end
-		if time.Since(began) > 20*time.Second {
-			t.Fatal("no heartbeats came")
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	untilBeats(t, s, 2) // by the second one, the agent has heard of the session's end
 	chrome.Eval[any](t, tab, `void (() => {
 		const now = Date.now;
 		Date.now = () => now() + 2 * 3600e3; // as if the machine had slept for two hours

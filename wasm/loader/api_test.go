@@ -1,13 +1,14 @@
 package loader_test
 
 import (
+	"strconv"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // ownScript is the element of the page's script, which offers the same as globalThis.curfew.
@@ -70,11 +71,7 @@ func TestD1_OnlyAPersonMakesAScriptStay(t *testing.T) {
 // untilBeats waits until the verifier has had so many heartbeats.
 func untilBeats(t testing.TB, s *site, want int) {
 	t.Helper()
-	for began := time.Now(); len(s.allBeats()) < want; time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
-			t.Fatalf("%d heartbeats, want %d", len(s.allBeats()), want)
-		}
-	}
+	needs.Until(t, strconv.Itoa(want)+" heartbeats", func() bool { return len(s.allBeats()) >= want })
 }
 
 // A15: within what a person does, a page's script can choose to stay, and the verifier hears of it.
@@ -85,15 +82,7 @@ func TestA15_StayByAPersonsClick(t *testing.T) {
 	chrome.Eval[any](t, tab, `void document.getElementById("work").addEventListener("click", () => { globalThis.got = curfew.stay() })`)
 	click(t, tab, `document.getElementById("work")`)
 	chrome.Until(t, tab, `globalThis.got === true`)
-	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		beats := s.allBeats()
-		if len(beats) > 0 && beats[len(beats)-1].Stay {
-			break
-		}
-		if time.Since(began) > 20*time.Second {
-			t.Fatalf("no heartbeat says that the person stays: %+v", beats)
-		}
-	}
+	needs.Until(t, "a heartbeat that says that the person stays", func() bool { return stays(s) > 0 })
 }
 
 // A4 A15: while the inactivity warning shows, only its own button is the explicit choice: a key that a person pressed is none, and what a

@@ -13,6 +13,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 const (
@@ -26,13 +27,7 @@ const (
 // untilLocks waits until so many pages wait for the stream, or hold it.
 func untilLocks(t testing.TB, tab context.Context, which string, want int) {
 	t.Helper()
-	got := 0
-	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
-		if got = chrome.Eval[int](t, tab, which); got == want {
-			return
-		}
-	}
-	t.Fatalf("%s: %d, want %d", which, got, want)
+	needs.UntilEqual(t, which, want, func() int { return chrome.Eval[int](t, tab, which) })
 }
 
 // anotherTab opens the page once more in a browser that has signed in, and waits until it is in line for the stream, as the one
@@ -272,10 +267,10 @@ func TestStreamThatLivedIsOpenedAgainAtOnce(t *testing.T) {
 	skip(t, s, tab, 11*time.Second)
 	_, before := s.streamCounts()
 	s.say("")
-	asked := before
-	for began := time.Now(); asked == before && time.Since(began) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
-		_, asked = s.streamCounts()
-	}
+	needs.Until(t, "the stream to be asked for again", func() bool {
+		_, asked := s.streamCounts()
+		return asked > before
+	})
 	skip(t, s, tab, 29*time.Second)
 	if _, now := s.streamCounts(); now == before || now > before+3 {
 		t.Errorf("%d requests after one that failed, in half a minute", now-before)

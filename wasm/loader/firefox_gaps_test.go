@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/curfew-project/curfew/wasm/firefox"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // Firefox keeps no page in its back/forward cache that has a Web Lock, waits for one, or has an event stream open when the next page answers, and
@@ -39,7 +40,7 @@ func TestFirefox_A13_BackForwardCache(t *testing.T) {
 			firefox.Go(t, tab, s.URL+"/bye")
 			n, last := len(s.allBeats()), lastActive(s)
 			if c.over {
-				until(t, "the deadline", func() bool { return clockNow(s) > last+6000 })
+				needs.Until(t, "the deadline", func() bool { return clockNow(s) > last+6000 })
 			}
 			release := holdBack(s)
 			firefox.Back(t, tab, 1)

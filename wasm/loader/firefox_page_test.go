@@ -9,6 +9,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/firefox"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // The agent in one page of Firefox: it arms, keeps its key, counts what people do, covers, speaks languages, watches frames and fails closed.
@@ -108,7 +109,7 @@ func untilNumberOf(t testing.TB, s *site, do func()) {
 	t.Helper()
 	n := len(s.allBeats())
 	do()
-	until(t, "a heartbeat", func() bool { return len(s.allBeats()) > n })
+	needs.Until(t, "a heartbeat", func() bool { return len(s.allBeats()) > n })
 }
 
 func firefoxCountsPeople(t *testing.T, browser *firefox.Browser) {

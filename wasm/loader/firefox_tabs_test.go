@@ -6,6 +6,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/firefox"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // Several tabs and windows of one Firefox are one session.
@@ -51,7 +52,7 @@ func firefoxOneTabSends(t *testing.T, browser *firefox.Browser) {
 	}
 	firefox.Press(t, second, "a")
 	pressed := clockNow(s)
-	until(t, "the activity of the second window", func() bool { return lastActive(s) > pressed-1000 })
+	needs.Until(t, "the activity of the second window", func() bool { return lastActive(s) > pressed-1000 })
 	onlyFirst(untilNumber(t, s, 3))
 	if late := lastActive(s) - pressed; late > slack {
 		t.Errorf("a key that was pressed once counts until %d ms later", late)
@@ -97,7 +98,7 @@ func firefoxVisibleTabLeads(t *testing.T, browser *firefox.Browser) {
 	}
 	firefox.Show(t, first)
 	n := len(s.allBeats())
-	until(t, "one that is seen to lead", func() bool {
+	needs.Until(t, "one that is seen to lead", func() bool {
 		return slices.ContainsFunc(beatsAfter(s, n), func(b beat) bool { return from(s, b) != "/second" })
 	})
 	if n := refusals(s); n > 3 {
@@ -136,7 +137,7 @@ func firefoxSignOutCoversAll(t *testing.T, browser *firefox.Browser) {
 	beside := firefox.Tab(t, browser)
 	firefox.Go(t, beside, s.URL+"/beside")
 	firefox.Until(t, beside, `globalThis.curfew?.state === "armed"`)
-	until(t, "the tab that is seen to lead", func() bool {
+	needs.Until(t, "the tab that is seen to lead", func() bool {
 		return slices.ContainsFunc(s.allBeats(), func(b beat) bool { return from(s, b) == "/beside" })
 	})
 	window := windowFirefox(t, s, browser, "/window", "")

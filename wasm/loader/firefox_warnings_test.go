@@ -5,6 +5,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/firefox"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // The dialog in Firefox: where the focus is, what is a choice and what is none, and what unsaved work leads to.
@@ -100,7 +101,7 @@ func firefoxInactivity(t *testing.T, browser *firefox.Browser) {
 	}
 	firefox.Press(t, tab, firefox.Escape)
 	firefox.Until(t, tab, pageIsSeen)
-	until(t, "the choice", func() bool { return stays(s) == 1 })
+	needs.Until(t, "the choice", func() bool { return stays(s) == 1 })
 	if !firefox.Eval[bool](t, tab, `document.activeElement.id === "work"`) {
 		t.Errorf("the focus went back to %s", firefox.Eval[string](t, tab, `document.activeElement.outerHTML`))
 	}
@@ -187,5 +188,5 @@ func firefoxKeepsTheWork(t *testing.T, browser *firefox.Browser) {
 	if got := firefox.Eval[string](t, tab, `told.map((one) => one.type).join()`); got != "ended,resumed" {
 		t.Errorf("the page was told %q", got)
 	}
-	until(t, "the window to close itself", func() bool { return firefox.Count(t, browser) == before })
+	needs.Until(t, "the window to close itself", func() bool { return firefox.Count(t, browser) == before })
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // coverStands says in a page whether it is covered.
@@ -59,7 +60,7 @@ func holdBack(s *site) (release func()) {
 // untilAsked waits for the next heartbeat after so many.
 func untilAsked(t testing.TB, s *site, n int) {
 	t.Helper()
-	until(t, "the verifier to be asked", func() bool { return len(s.allBeats()) > n })
+	needs.Until(t, "the verifier to be asked", func() bool { return len(s.allBeats()) > n })
 }
 
 // A13: a page in the back/forward cache comes back covered, before any script of it runs, and is seen again when the verifier has answered; when

@@ -87,9 +87,12 @@ type site struct {
 	pages    map[string]string // more pages, by path: whole documents, with the script or without
 }
 
+// build is what all sites serve. One serves them all, so that each application's loader is compressed once.
+var build = sync.OnceValues(dist.Load)
+
 func newSite(t testing.TB) *site {
 	t.Helper()
-	d, err := dist.Load()
+	d, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // events is the scripted verifier's event stream: it says whatever say gives it.
@@ -71,12 +73,14 @@ func (s *site) streamCounts() (open, asked int) {
 // untilStreams waits until so many streams are open and were asked for; less than 0: any number.
 func (s *site) untilStreams(t testing.TB, open, asked int) {
 	t.Helper()
-	var o, a int
-	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
-		o, a = s.streamCounts()
-		if (open < 0 || o == open) && (asked < 0 || a == asked) {
-			return
+	needs.UntilEqual(t, "streams that are open, and were asked for", [2]int{open, asked}, func() [2]int {
+		o, a := s.streamCounts()
+		if open < 0 {
+			o = open
 		}
-	}
-	t.Fatalf("%d streams are open of %d asked for, want %d of %d", o, a, open, asked)
+		if asked < 0 {
+			a = asked
+		}
+		return [2]int{o, a}
+	})
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/chrome"
-	"github.com/curfew-project/curfew/wasm/dist"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // noteViolations keeps every violation of the page's policy across its navigations.
@@ -61,7 +61,7 @@ func TestStrictPolicyIsNeverViolated(t *testing.T) {
 	s.set(func(s *site) { s.ended, s.goTo = wire.EndedByAdmin, s.URL+"/bye" })
 	chrome.Until(t, tab, `curfew.state === "ended"`)
 	wantNoViolation(t, tab, console, "covering")
-	window := newWindow(t, tab, func() { click(t, tab, inRoot(`root.querySelector("[part=cover] button")`)) })
+	window := chrome.Opened(t, tab, func() { click(t, tab, inRoot(`root.querySelector("[part=cover] button")`)) })
 	inWindow := chrome.Listen(t, window)
 	chrome.Until(t, window, provider)
 	s.comesBack("s2", "u1")
@@ -210,7 +210,7 @@ func TestSinglePageRouter(t *testing.T) {
 		if got != "return_to=%2Fpatients%2F8%3Ftab%3Da%26b%3D%25C3%25A6%23end" {
 			t.Errorf("the sign-in was asked with %q", got)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(needs.Patience):
 		t.Fatal("the page did not go to the sign-in")
 	}
 }
@@ -218,7 +218,7 @@ func TestSinglePageRouter(t *testing.T) {
 // Where a page is only rendered there is no document, and perhaps nothing else that a browser has: the script does nothing.
 func TestServerRenderingDoesNothing(t *testing.T) {
 	t.Parallel()
-	d, err := dist.Load()
+	d, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,59 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/target"
-	"github.com/chromedp/chromedp"
-
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/wasm/chrome"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
-
-// newWindow does something that opens a window and returns that window.
-func newWindow(t testing.TB, tab context.Context, open func()) context.Context {
-	t.Helper()
-	opened := chromedp.WaitNewTarget(tab, func(info *target.Info) bool { return info.Type == "page" })
-	open()
-	select {
-	case id := <-opened:
-		window, leave := chromedp.NewContext(tab, chromedp.WithTargetID(id))
-		t.Cleanup(leave)
-		if err := chromedp.Do(window); err != nil {
-			t.Fatalf("attaching to the window: %v", err)
-		}
-		window, cancel := context.WithTimeout(window, time.Minute)
-		t.Cleanup(cancel)
-		return window
-	case <-time.After(20 * time.Second):
-		t.Fatal("no window was opened")
-		return nil
-	}
-}
-
-// pages is how many tabs and windows the browser has.
-func pages(t testing.TB, ctx context.Context) int {
-	t.Helper()
-	all, err := chromedp.Targets(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, one := range all {
-		if one.Type == "page" {
-			n++
-		}
-	}
-	return n
-}
 
 func untilPages(t testing.TB, ctx context.Context, want int) {
 	t.Helper()
-	n := 0
-	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
-		if n = pages(t, ctx); n == want {
-			return
-		}
-	}
-	t.Fatalf("the browser has %d pages, want %d", n, want)
+	needs.UntilEqual(t, "pages of the browser", want, func() int { return len(chrome.Pages(t, ctx)) })
 }
 
 // work makes a page that somebody works on: what was typed is only there.
@@ -110,8 +65,8 @@ func TestA15_SignInInAWindowKeepsThePage(t *testing.T) {
 	tab := working(t, s, chrome.New(t))
 	s.set(func(s *site) { s.ended = wire.EndedByAdmin })
 	chrome.Until(t, tab, `curfew.state === "ended"`)
-	before := pages(t, tab)
-	window := newWindow(t, tab, func() { click(t, tab, inRoot(`root.querySelector("[part=cover] button")`)) })
+	before := len(chrome.Pages(t, tab))
+	window := chrome.Opened(t, tab, func() { click(t, tab, inRoot(`root.querySelector("[part=cover] button")`)) })
 	chrome.Until(t, window, provider)
 	if !chrome.Eval[bool](t, window, `window.opener === null`) {
 		t.Error("the window can reach back to the page")
@@ -144,8 +99,8 @@ func TestA15_SignInAgainInAWindowBeforeTheEnd(t *testing.T) {
 	if body := chrome.Eval[string](t, tab, inRoot(`root.getElementById("body").textContent`)); !contains(body, "unsaved work") {
 		t.Errorf("the warning says %q", body)
 	}
-	before := pages(t, tab)
-	window := newWindow(t, tab, func() { click(t, tab, inRoot(`root.querySelector("dialog button")`)) })
+	before := len(chrome.Pages(t, tab))
+	window := chrome.Opened(t, tab, func() { click(t, tab, inRoot(`root.querySelector("dialog button")`)) })
 	chrome.Until(t, window, provider)
 	chrome.Until(t, tab, pageIsSeen) // the session lives, so the work can go on meanwhile
 	s.comesBack("s2", "u1")
@@ -167,7 +122,7 @@ func TestA15_AnotherUserGetsNothing(t *testing.T) {
 	})`)
 	s.set(func(s *site) { s.ended = wire.EndedByAdmin })
 	chrome.Until(t, tab, `curfew.state === "ended"`)
-	window := newWindow(t, tab, func() { click(t, tab, inRoot(`root.querySelector("[part=cover] button")`)) })
+	window := chrome.Opened(t, tab, func() { click(t, tab, inRoot(`root.querySelector("[part=cover] button")`)) })
 	chrome.Until(t, window, provider)
 	s.comesBack("s2", "u2")
 	chrome.Eval[any](t, window, `void (location.href = "`+s.URL+`/.curfew/signed-in")`)
@@ -199,7 +154,7 @@ func TestA15_BlockedWindowCanBeTriedAgain(t *testing.T) {
 	wait(t, tab, "200")
 	wantCovered(t, tab)
 	chrome.Eval[any](t, tab, `void (window.open = opens)`)
-	window := newWindow(t, tab, func() { click(t, tab, button) })
+	window := chrome.Opened(t, tab, func() { click(t, tab, button) })
 	chrome.Until(t, window, provider)
 	s.comesBack("s2", "u1")
 	chrome.Eval[any](t, window, `void (location.href = "`+s.URL+`/.curfew/signed-in")`)
@@ -233,7 +188,7 @@ func TestA15_AllCoveredTabsComeBack(t *testing.T) {
 	for _, one := range []context.Context{tab, second, third} {
 		chrome.Until(t, one, `curfew.state === "ended"`)
 	}
-	window := newWindow(t, second, func() { click(t, second, inRoot(`root.querySelector("[part=cover] button")`)) })
+	window := chrome.Opened(t, second, func() { click(t, second, inRoot(`root.querySelector("[part=cover] button")`)) })
 	chrome.Until(t, window, provider)
 	s.comesBack("s2", "u1")
 	chrome.Eval[any](t, window, `void (location.href = "`+s.URL+`/.curfew/signed-in")`)
@@ -250,10 +205,10 @@ func TestA15_WithoutUnsavedWorkThePageIsLeft(t *testing.T) {
 	chrome.Eval[any](t, tab, `void curfew.markUnsaved(false)`)
 	s.set(func(s *site) { s.ended = wire.EndedByAdmin })
 	chrome.Until(t, tab, `curfew.state === "ended"`)
-	before := pages(t, tab)
+	before := len(chrome.Pages(t, tab))
 	click(t, tab, inRoot(`root.querySelector("[part=cover] button")`))
 	chrome.Until(t, tab, provider)
-	if n := pages(t, tab); n != before {
+	if n := len(chrome.Pages(t, tab)); n != before {
 		t.Errorf("%d pages, want %d: a window was opened", n, before)
 	}
 	s.mu.Lock()

@@ -1,5 +1,5 @@
 // Package npm gives tests two things of the npm registry, in the versions that package.json pins: the source of axe-core and the
-// TypeScript compiler. `make tools` installs them; without them a test fails, or is skipped when SkipMissing says so.
+// TypeScript compiler. `make tools` installs them; without them a test fails, or is skipped (needs.Lack).
 package npm
 
 import (
@@ -11,10 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-)
 
-// SkipMissing names the environment variable that turns a missing Node.js or module from a failure into a skip.
-const SkipMissing = "CURFEW_SKIP_MISSING"
+	"github.com/curfew-project/curfew/wasm/needs"
+)
 
 // Axe is the source of axe-core, which a page evaluates before it calls axe.run.
 func Axe(t testing.TB) string {
@@ -36,7 +35,7 @@ func TypeErrors(t testing.TB, files ...string) string {
 	compiler := filepath.Join(module(t, "typescript"), "bin", "tsc")
 	node, err := exec.LookPath("node")
 	if err != nil {
-		lack(t, errors.New("no Node.js is installed"))
+		needs.Lack(t, errors.New("no Node.js is installed"), "run `make tools`")
 	}
 	args := []string{compiler, "--noEmit", "--strict", "--skipLibCheck", "false", "--types", "", "--lib", "es2022,dom",
 		"--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler", "--pretty", "false"}
@@ -72,17 +71,9 @@ func module(t testing.TB, name string) string {
 	var found struct{ Version string }
 	version := pinned.Dependencies[name]
 	if err := readJSON(filepath.Join(dir, "package.json"), &found); err != nil || found.Version != version || version == "" {
-		lack(t, fmt.Errorf("npm module %s %s is not installed", name, version))
+		needs.Lack(t, fmt.Errorf("npm module %s %s is not installed", name, version), "run `make tools`")
 	}
 	return dir
-}
-
-func lack(t testing.TB, err error) {
-	t.Helper()
-	if os.Getenv(SkipMissing) == "1" {
-		t.Skip("skipped because of "+SkipMissing+":", err)
-	}
-	t.Fatal(err, "(run `make tools`, or set "+SkipMissing+"=1 to skip)")
 }
 
 // folder finds this package's folder from the working directory, which is that of the package under test.

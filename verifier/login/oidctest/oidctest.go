@@ -8,13 +8,11 @@ package oidctest
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"testing"
 	"time"
-)
 
-// SkipMissing names the environment variable that turns a missing Node.js or module from a failure into a skip.
-const SkipMissing = "CURFEW_SKIP_MISSING"
+	"github.com/curfew-project/curfew/wasm/needs"
+)
 
 // Client is an application's registration at the provider. Code with PKCE (S256) is the only flow, and PKCE is required.
 type Client struct {
@@ -114,10 +112,7 @@ func Start(t testing.TB, options Options) *Provider {
 		if !errors.As(err, &missing) {
 			t.Fatal(err)
 		}
-		if os.Getenv(SkipMissing) == "1" {
-			t.Skip("skipped because of "+SkipMissing+":", err)
-		}
-		t.Fatal(err, "(run `make tools`, or set "+SkipMissing+"=1 to skip)")
+		needs.Lack(t, err, "run `make tools`")
 	}
 	said := running.stderr.Len()
 	p := &Provider{id: running.nextID(), process: running}
