@@ -3,19 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
-	"path"
 	"strings"
-	"time"
 
 	"github.com/curfew-project/curfew/examples/demo/clinic"
 	"github.com/curfew-project/curfew/examples/demo/provider"
-	"github.com/curfew-project/curfew/verifier/config"
+	"github.com/curfew-project/curfew/examples/inprocess"
 	"github.com/curfew-project/curfew/verifier/middleware"
-	"github.com/curfew-project/curfew/verifier/server"
-	"github.com/curfew-project/curfew/wasm/dist"
 )
 
 // users are the demo's accounts.
@@ -26,21 +20,12 @@ var users = []provider.User{
 
 var roles = []string{"Doctor", "Nurse"}
 
-type options struct {
-	AppPort, LoginPort int
-	Data               string // a directory for the verifier
-	Now                func() time.Time
-	Random             io.Reader
-	Log                *slog.Logger
-}
-
 // demo is the application behind the verifier, and the identity provider. The application has two names and so two
 // environments: one with short times and one with normal ones.
 type demo struct {
-	App, Login    http.Handler
+	inprocess.Example
 	short, normal string
 	accounts      string // the provider's page for changing accounts
-	verifier      *server.Server
 }
 
 // configuration is what an administrator would write in curfew.yaml, with limits lowered on purpose so that a visitor need not
@@ -65,66 +50,71 @@ environments:
     settings: {inactivity_timeout: 15m, inactivity_warning: 2m}
 `
 
-func newDemo(ctx context.Context, o options) (*demo, error) {
+func newDemo(ctx context.Context, o inprocess.Options) (*demo, error) {
 	d := &demo{
 		short:  fmt.Sprintf("http://localhost:%d", o.AppPort),
 		normal: fmt.Sprintf("http://127.0.0.1:%d", o.AppPort),
 	}
 	issuer := fmt.Sprintf("http://127.0.0.1:%d", o.LoginPort)
 	d.accounts = issuer + "/admin"
-	agent, err := dist.Load()
+	var prefix string
+	var err error
+	d.Verifier, prefix, err = o.Verifier(ctx, fmt.Appendf(nil, configuration, o.Data, d.short, issuer, d.normal, issuer))
 	if err != nil {
 		return nil, err
 	}
-	c, err := config.Parse(fmt.Appendf(nil, configuration, o.Data, d.short, issuer, d.normal, issuer))
-	if err != nil {
-		return nil, err
-	}
-	d.verifier, err = server.New(ctx, c, server.Options{Now: o.Now, Random: o.Random, Log: o.Log, Agent: agent})
-	if err != nil {
-		return nil, err
-	}
-	client := func(id, origin string) provider.Client {
-		return provider.Client{ID: id, Name: "Fernhill Clinic",
-			RedirectURIs: []string{origin + c.Prefix + "callback"}, PostLogoutRedirectURIs: []string{origin + c.Prefix + "signed-out"},
-			BackchannelLogoutURI: origin + c.Prefix + "backchannel-logout"}
-	}
-	d.Login, err = provider.New(provider.Config{
-		Issuer: issuer, Users: users, ShowHints: true, Admin: true, Now: o.Now, Rand: o.Random, Logger: o.Log,
-		Clients: []provider.Client{client("clinic-short", d.short), client("clinic-normal", d.normal)},
+	d.Login, err = o.Provider(provider.Config{
+		Issuer: issuer, Users: users, Admin: true,
+		Clients: []provider.Client{
+			inprocess.Client("clinic-short", "Fernhill Clinic", d.short, prefix), inprocess.Client("clinic-normal", "Fernhill Clinic", d.normal, prefix),
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	short, err := d.application(c.Prefix, o, clinic.Config{
+	short, err := d.application(prefix, o, clinic.Config{
 		Notice:      "Times are short here: the session ends after two minutes, or after 40 seconds without activity. Normal times are at " + d.normal + ".",
 		CheckWithin: "half a minute",
 	})
 	if err != nil {
 		return nil, err
 	}
-	normal, err := d.application(c.Prefix, o, clinic.Config{
+	normal, err := d.application(prefix, o, clinic.Config{
 		Notice:      "Times are normal here: the session ends after 15 minutes without activity, or when the identity provider says so. Short times are at " + d.short + ".",
 		CheckWithin: "the hour",
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.App = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case strings.HasPrefix(r.URL.Path, c.Prefix) || path.Base(r.URL.Path) == "ClientGlobalContext.js.aspx":
-			d.verifier.Public().ServeHTTP(w, r)
-		case strings.HasPrefix(r.Host, "127.0.0.1"):
-			normal.ServeHTTP(w, r)
-		default:
-			short.ServeHTTP(w, r)
-		}
-	})
+	d.App = inprocess.Split(d.Verifier.Public(), prefix, normal, short)
+	d.Welcome = d.welcome()
 	return d, nil
 }
 
+// welcome is what whoever starts the demo reads.
+func (d *demo) welcome() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, `Curfew's demo is running. Open one of:
+
+  %s    short times: see everything in two minutes
+  %s    normal times
+
+Sign in with one of the two accounts:
+
+`, d.short, d.normal)
+	for _, user := range users {
+		fmt.Fprintf(&text, "  user name %-8s password %s\n", user.Name, user.Password)
+	}
+	fmt.Fprintf(&text, `
+Accounts: %s
+  Disable an account and see its session end at the next check, after about half a minute at the short times.
+  Or sign it out everywhere, or simulate an outage.
+`, d.accounts)
+	return text.String()
+}
+
 // application is the clinic with the guard before all that is not public. The rest of its configuration is filled in.
-func (d *demo) application(prefix string, o options, c clinic.Config) (http.Handler, error) {
+func (d *demo) application(prefix string, o inprocess.Options, c clinic.Config) (http.Handler, error) {
 	for i, user := range users {
 		c.Accounts = append(c.Accounts, clinic.Account{Name: user.Name, Password: user.Password, Role: roles[i]})
 	}
@@ -138,7 +128,7 @@ func (d *demo) application(prefix string, o options, c clinic.Config) (http.Hand
 	if err != nil {
 		return nil, err
 	}
-	guarded := middleware.Guard(d.verifier, app)
+	guarded := middleware.Guard(d.Verifier, app)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if clinic.Public(r.URL.Path) {
 			app.ServeHTTP(w, r)
@@ -147,6 +137,3 @@ func (d *demo) application(prefix string, o options, c clinic.Config) (http.Hand
 		guarded.ServeHTTP(w, r)
 	}), nil
 }
-
-// Close makes everything durable and releases the store.
-func (d *demo) Close() error { return d.verifier.Close() }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +14,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/curfew-project/curfew/examples/demo/provider"
+	"github.com/curfew-project/curfew/examples/inprocess"
+	"github.com/curfew-project/curfew/examples/inprocess/inprocesstest"
 	"github.com/curfew-project/curfew/verifier/api/apitest"
 	"github.com/curfew-project/curfew/wasm/chrome"
 	"github.com/curfew-project/curfew/wasm/needs"
@@ -97,33 +96,13 @@ func (r *running) untilLogged(t *testing.T, text string) {
 func start(t *testing.T) *running {
 	t.Helper()
 	r := &running{clock: newClock(), log: &lines{}}
-	open := func() net.Listener {
-		l, err := listen(0)
-		if err != nil {
-			t.Fatal(err)
+	inprocesstest.Start(t, r.clock.Now, slog.New(slog.NewTextHandler(r.log, nil)), r.countStreams, func(o inprocess.Options) (inprocess.Example, error) {
+		var err error
+		if r.demo, err = newDemo(context.Background(), o); err != nil {
+			return inprocess.Example{}, err
 		}
-		return l
-	}
-	app, login := open(), open()
-	var err error
-	r.demo, err = newDemo(context.Background(), options{
-		AppPort: portOf(app), LoginPort: portOf(login), Data: t.TempDir(), Now: r.clock.Now, Random: rand.Reader,
-		Log: slog.New(slog.NewTextHandler(r.log, nil)),
+		return r.Example, nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	serve := func(l net.Listener, handler http.Handler) {
-		server := httptest.NewUnstartedServer(handler)
-		server.Listener.Close()
-		server.Listener = l
-		server.Start()
-		t.Cleanup(server.Close)
-	}
-	t.Cleanup(func() { r.Close() })
-	serve(app, r.countStreams(r.App))
-	serve(login, r.Login)
-	go r.verifier.Run(t.Context())
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the verifier's log:\n%s", r.log)

@@ -3,36 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
-	"path"
-	"strings"
-	"time"
 
 	"github.com/curfew-project/curfew/examples/demo/provider"
-	"github.com/curfew-project/curfew/verifier/config"
+	"github.com/curfew-project/curfew/examples/inprocess"
 	"github.com/curfew-project/curfew/verifier/middleware"
-	"github.com/curfew-project/curfew/verifier/server"
-	"github.com/curfew-project/curfew/wasm/dist"
 )
 
 // user is the example's account.
 var user = provider.User{Name: "amara", Password: "fern-and-moss", DisplayName: "Dr Amara Lindqvist", Email: "amara@fernhill.example"}
 
-type options struct {
-	AppPort, LoginPort int
-	Data               string // a directory for the verifier
-	Now                func() time.Time
-	Random             io.Reader
-	Log                *slog.Logger
-}
-
 // example is the application behind the verifier, another organisation's site, and the identity provider.
 type example struct {
-	App, Login http.Handler
-	own, labs  string // origins; browsers take them for two sites
-	verifier   *server.Server
+	inprocess.Example
+	own, labs string // origins; browsers take them for two sites
 }
 
 // configuration is what an administrator would write in curfew.yaml, with limits lowered on purpose so that a visitor need not wait.
@@ -54,47 +37,23 @@ environments:
     page: {name: Juniper Labs, frames: [%q]}
 `
 
-func newExample(ctx context.Context, o options) (*example, error) {
+func newExample(ctx context.Context, o inprocess.Options) (*example, error) {
 	e := &example{own: fmt.Sprintf("http://localhost:%d", o.AppPort), labs: fmt.Sprintf("http://127.0.0.1:%d", o.AppPort)}
 	issuer := fmt.Sprintf("http://127.0.0.1:%d", o.LoginPort)
-	agent, err := dist.Load()
+	var prefix string
+	var err error
+	e.Verifier, prefix, err = o.Verifier(ctx, fmt.Appendf(nil, configuration, o.Data, e.own, issuer, e.labs, e.labs, issuer, e.own))
 	if err != nil {
 		return nil, err
 	}
-	c, err := config.Parse(fmt.Appendf(nil, configuration, o.Data, e.own, issuer, e.labs, e.labs, issuer, e.own))
-	if err != nil {
-		return nil, err
-	}
-	e.verifier, err = server.New(ctx, c, server.Options{Now: o.Now, Random: o.Random, Log: o.Log, Agent: agent})
-	if err != nil {
-		return nil, err
-	}
-	client := func(id, origin string) provider.Client {
-		return provider.Client{ID: id, Name: "Fernhill Cases",
-			RedirectURIs: []string{origin + c.Prefix + "callback"}, PostLogoutRedirectURIs: []string{origin + c.Prefix + "signed-out"},
-			BackchannelLogoutURI: origin + c.Prefix + "backchannel-logout"}
-	}
-	e.Login, err = provider.New(provider.Config{
-		Issuer: issuer, Users: []provider.User{user}, ShowHints: true, Now: o.Now, Rand: o.Random, Logger: o.Log,
-		Clients: []provider.Client{client("cases", e.own), client("labs", e.labs)},
+	e.Login, err = o.Provider(provider.Config{
+		Issuer: issuer, Users: []provider.User{user},
+		Clients: []provider.Client{inprocess.Client("cases", "Fernhill Cases", e.own, prefix), inprocess.Client("labs", "Juniper Labs", e.labs, prefix)},
 	})
 	if err != nil {
 		return nil, err
 	}
-	guarded := middleware.Guard(e.verifier, e.cases())
-	labs := e.juniper()
-	e.App = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case strings.HasPrefix(r.URL.Path, c.Prefix) || path.Base(r.URL.Path) == "ClientGlobalContext.js.aspx":
-			e.verifier.Public().ServeHTTP(w, r) // at any depth
-		case strings.HasPrefix(r.Host, "127.0.0.1"):
-			labs.ServeHTTP(w, r)
-		default:
-			guarded.ServeHTTP(w, r)
-		}
-	})
+	e.App = inprocess.Split(e.Verifier.Public(), prefix, e.juniper(), middleware.Guard(e.Verifier, e.cases()))
+	e.Welcome = fmt.Sprintf("Open %s and sign in as %s with the password %s.", e.own, user.Name, user.Password)
 	return e, nil
 }
-
-// Close makes everything durable and releases the store.
-func (e *example) Close() error { return e.verifier.Close() }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,38 +11,20 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/curfew-project/curfew/examples/inprocess"
+	"github.com/curfew-project/curfew/examples/inprocess/inprocesstest"
 	"github.com/curfew-project/curfew/wasm/chrome"
 )
 
 func start(t *testing.T) *example {
 	t.Helper()
-	open := func() net.Listener {
-		l, err := listen(0)
-		if err != nil {
-			t.Fatal(err)
+	var e *example
+	inprocesstest.Start(t, time.Now, slog.New(slog.DiscardHandler), nil, func(o inprocess.Options) (_ inprocess.Example, err error) {
+		if e, err = newExample(context.Background(), o); err != nil {
+			return inprocess.Example{}, err
 		}
-		return l
-	}
-	app, login := open(), open()
-	e, err := newExample(context.Background(), options{
-		AppPort: portOf(app), LoginPort: portOf(login), Data: t.TempDir(), Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		return e.Example, nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Close() })
-	serve := func(l net.Listener, handler http.Handler) {
-		server := httptest.NewUnstartedServer(handler)
-		server.Listener.Close()
-		server.Listener = l
-		server.Start()
-		t.Cleanup(server.Close)
-	}
-	serve(app, e.App)
-	serve(login, e.Login)
-	ctx, stop := context.WithCancel(context.Background())
-	t.Cleanup(stop)
-	go e.verifier.Run(ctx)
 	return e
 }
 
