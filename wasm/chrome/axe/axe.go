@@ -78,11 +78,25 @@ func Check(t testing.TB, tab context.Context, options ...Option) {
 // Run returns what Check would say: what the page breaks, and what axe could not judge.
 func Run(t testing.TB, tab context.Context, options ...Option) (violations, unsure []Finding) {
 	t.Helper()
+	return run(t, tab, frames(t, tab).Frame, options)
+}
+
+// RunFrames calls each for every frame of the page, by its address, with what Run says of a page.
+func RunFrames(t testing.TB, tab context.Context, each func(address string, violations, unsure []Finding), options ...Option) {
+	t.Helper()
+	for _, child := range frames(t, tab).ChildFrames {
+		violations, unsure := run(t, tab, child.Frame, options)
+		each(child.Frame.URL, violations, unsure)
+	}
+}
+
+func run(t testing.TB, tab context.Context, in *cdp.Frame, options []Option) (violations, unsure []Finding) {
+	t.Helper()
 	var c config
 	for _, option := range options {
 		option(&c)
 	}
-	world := newWorld(t, tab)
+	world := newWorld(t, tab, in)
 	evaluate[any](t, tab, world, timeless+"void (() => {"+npm.Axe(t)+"\n})()")
 	text := evaluate[string](t, tab, world, c.call(t))
 	var found struct {
@@ -93,7 +107,7 @@ func Run(t testing.TB, tab context.Context, options ...Option) (violations, unsu
 		t.Fatalf("what axe says: %v: %s", err, text)
 	}
 	if found.Rules == 0 {
-		t.Fatalf("axe ran no rule (is there anything in %q?)", c.within)
+		t.Fatalf("axe ran no rule on %s (is there anything in %q?)", in.URL, c.within)
 	}
 	return found.Violations, found.Unsure
 }
@@ -139,14 +153,20 @@ const timeless = `{
 }
 `
 
-// newWorld makes a world of its own in the page: the same document, other global names.
-func newWorld(t testing.TB, tab context.Context) runtime.ExecutionContextID {
+// frames are the page, and its frames that share its process.
+func frames(t testing.TB, tab context.Context) *page.FrameTree {
 	t.Helper()
 	tree, err := chromedp.Call(tab, page.GetFrameTree, cdp.Empty{})
 	if err != nil {
 		t.Fatalf("finding the page for axe: %v", err)
 	}
-	world, err := chromedp.Call(tab, page.CreateIsolatedWorld, page.CreateIsolatedWorldParams{FrameID: tree.FrameTree.Frame.ID, WorldName: "axe"})
+	return tree.FrameTree
+}
+
+// newWorld makes a world of its own in a frame: the same document, other global names.
+func newWorld(t testing.TB, tab context.Context, in *cdp.Frame) runtime.ExecutionContextID {
+	t.Helper()
+	world, err := chromedp.Call(tab, page.CreateIsolatedWorld, page.CreateIsolatedWorldParams{FrameID: in.ID, WorldName: "axe"})
 	if err != nil {
 		t.Fatalf("making a world for axe: %v", err)
 	}
