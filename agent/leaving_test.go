@@ -49,3 +49,21 @@ func TestB4_SignOutAfterTheEndIsNone(t *testing.T) {
 	}
 	expect(t, d, page)
 }
+
+// A15, B4: a sign-out that could not be told before another session began was about the session before. Whoever is signed in now stays so.
+func TestA15_SignOutIsNotTheNextSessions(t *testing.T) {
+	for user, cleared := range map[string]bool{"anna": false, "bo": true} {
+		t.Run(user, func(t *testing.T) {
+			v, d := begin(times)
+			v.down = true
+			d.Choose(warning.SignOut)
+			d.Pass(10 * second)
+			v.anew("second", d.Now)
+			v.user, v.down = user, false
+			d.Pass(5 * minute)
+			if v.state.EndedAt != 0 || d.Cleared != cleared {
+				t.Errorf("the next session is ended with %q, the page is cleared: %v", v.state.Reason, d.Cleared)
+			}
+		})
+	}
+}

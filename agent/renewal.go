@@ -19,7 +19,6 @@ func (m *Machine) renew(at Moment) {
 		return
 	}
 	m.renewing, m.renewAgain, m.renewedAt = true, false, at.Now
-	m.leaving, m.saved = false, false // that was about the session that is over
 	m.forget()
 	m.dueNow(at)
 }
@@ -51,6 +50,7 @@ func (m *Machine) forget() {
 	m.known, m.taken, m.state = false, 0, deadline.State{}
 	m.counted, m.told, m.others, m.askedEnd = activity.Stamp{}, activity.Stamp{}, activity.Stamp{}, 0
 	m.staying, m.failures, m.retries = false, 0, 0
+	m.leaving, m.saved = false, false // who wanted to leave that session did not choose to end the next one
 	m.dismissed, m.late = 0, false
 	m.place.Answered()
 }

@@ -9,7 +9,7 @@ import (
 func checkOrigin(text string) string {
 	const allowed = "https://host or https://host:port without a path, or http:// on localhost"
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || text != strings.ToLower(text) {
+	if err != nil || u.Host == "" || len(u.Hostname()) > 253 || text != u.Scheme+"://"+u.Host || text != strings.ToLower(text) {
 		return allowed
 	}
 	for i := range len(text) {

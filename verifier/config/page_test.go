@@ -37,7 +37,7 @@ func TestBadPagesAreNamed(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprintf("https://f%d.example", i)
 	}
-	good := Page{Name: strings.Repeat("ø", maxName), Logo: "https://cdn.example:8443/logo.svg?v=2", Frames: many[:maxFrames]}
+	good := Page{Name: strings.Repeat("ø", maxName), Logo: "https://cdn.example:8443/logo.svg?v=2", Frames: append(many[1:maxFrames:maxFrames], "https://"+strings.Repeat("a", 245)+".example:8443")}
 	problemsOf := func(p Page) string {
 		var all problems
 		p.validate(&all, "environment a", "https://a.example")
@@ -60,7 +60,8 @@ func TestBadPagesAreNamed(t *testing.T) {
 			t.Errorf("logo %.80q: %s", logo, got)
 		}
 	}
-	for _, frame := range []string{"", "https://a.example/", "https://*.example", "http://b.example", "b.example", "null", "*", "https://b.example;x", "https://B.example", "https://b.example:443"} {
+	for _, frame := range []string{"", "https://a.example/", "https://*.example", "http://b.example", "b.example", "null", "*", "https://b.example;x", "https://B.example", "https://b.example:443",
+		"https://" + strings.Repeat("a", 246) + ".example"} {
 		if got := problemsOf(Page{Frames: []string{frame}}); !strings.Contains(got, fmt.Sprintf("page.frames has %q; allowed: https://host", frame)) {
 			t.Errorf("frame %q: %s", frame, got)
 		}

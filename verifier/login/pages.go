@@ -69,12 +69,14 @@ func (l *Login) signedInPage(w http.ResponseWriter, r *http.Request, env setting
 		l.unavailable(w, r, env, l.address(api.SignedIn), err)
 		return
 	}
-	page := l.page(r, env).Saying(texts.SignedInTitle, texts.SignedInBody)
-	if !living {
+	page := l.page(r, env)
+	if living {
+		page = page.Saying(texts.SignedInTitle, texts.SignedInBody)
+		page.Agent = &pages.Agent{Mode: pages.ModeSignedIn} // tells the other tabs and closes the window
+	} else {
 		page = page.Saying(texts.NotSignedInTitle, texts.NotSignedInBody)
 		page.Buttons = []pages.Action{page.Action(l.signInAgain(l.address(api.SignedIn)), texts.ButtonSignIn)}
 	}
-	page.Agent = &pages.Agent{Mode: pages.ModeSignedIn}
 	pages.Write(w, http.StatusOK, page)
 }
 

@@ -20,22 +20,6 @@ func NewWindow(t testing.TB, ctx context.Context) context.Context {
 	return Tab(t, ctx)
 }
 
-// Beside opens a tab in the window of another and shows it, so that the other one is hidden. It closes it at the end of the test.
-func Beside(t testing.TB, tab context.Context) context.Context {
-	t.Helper()
-	Show(t, tab) // a new tab goes into the window that was last in front
-	beside, closeTab := chromedp.NewContext(tab, chromedp.WithNewWindow(false))
-	t.Cleanup(closeTab)
-	if err := chromedp.Do(beside); err != nil {
-		t.Fatalf("opening a tab: %v", err)
-	}
-	if is, want := window(t, beside), window(t, tab); is != want {
-		t.Fatalf("the tab is in window %d, not in %d", is, want)
-	}
-	Show(t, beside)
-	return beside
-}
-
 // Show brings the tab to the front of its window and waits until it is visible. The one that was there is hidden.
 func Show(t testing.TB, tab context.Context) {
 	t.Helper()

@@ -88,14 +88,6 @@ func TestWindows(t *testing.T) {
 	chrome.Minimize(t, first)
 	chrome.Restore(t, first)
 	wantHeard(t, first, "hidden visible")
-
-	beside := chrome.Beside(t, first)
-	chrome.Go(t, beside, url+"/beside")
-	chrome.Until(t, first, `document.visibilityState === "hidden"`)
-	chrome.Show(t, first)
-	chrome.Until(t, beside, `document.visibilityState === "hidden"`)
-	wantHeard(t, first, "hidden visible hidden visible")
-	wantHeard(t, second, "")
 }
 
 // After the grace a hidden page's timers run once a minute: between two whole minutes of its clock not at all.

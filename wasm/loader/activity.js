@@ -56,7 +56,7 @@ function count(event) {
 }
 
 // How late in milliseconds the agent wakes without any gap, while the page is seen and while it is hidden, and how far the clocks
-// may move apart. The agent has the same numbers (agent/machine.go).
+// may move apart. The agent has the same numbers (agent/gap.go).
 const lateSeen = 10_000;
 const lateHidden = 75_000;
 const maxApart = 5_000;

@@ -10,7 +10,10 @@ type CurfewState =
   | "starting"
   /** It guards the page. */
   | "armed"
-  /** The session is over for this page, which is covered. It is "armed" again when the same user is back. */
+  /**
+   * The session is over for this page, which is covered. It is "armed" again when the same user is back. While the verifier cannot be
+   * reached this may be the page's own reckoning: `curfew:ended` comes only when it is sure, and when it was wrong it is "armed" again.
+   */
   | "ended"
   /** It cannot run, and the page is covered for good. */
   | "failed";
@@ -37,7 +40,7 @@ interface Curfew {
    * Keeps the session from ending by inactivity, as the button "Stay signed in" does. It works only within a few seconds of something
    * that a person did in the page, such as a click: a script alone keeps no session alive. While the inactivity warning shows, only
    * its own button counts.
-   * @returns whether the choice was taken. The verifier has then still to confirm it; `curfew:extended` says so during a warning.
+   * @returns whether the choice was taken. The verifier has then still to confirm it.
    */
   stay(): boolean;
   /**
@@ -70,7 +73,10 @@ interface CurfewEventDetail {
 type CurfewEvent = CustomEvent<CurfewEventDetail>;
 
 interface CurfewEventMap {
-  /** A warning comes in about ten seconds unless somebody is active. Nothing shows yet: time to save. */
+  /**
+   * A warning comes in about ten seconds: that of inactivity unless somebody becomes active, that of the session in any case. Nothing
+   * shows yet: time to save.
+   */
   "curfew:notice": CurfewEvent;
   /** A warning shows. */
   "curfew:warning": CurfewEvent;

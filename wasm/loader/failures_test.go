@@ -166,4 +166,14 @@ func TestD5_HungAgentCoversThePage(t *testing.T) {
 	chrome.Eval[any](t, tab, `void (globalThis.later = 40_000)`)
 	press(t, tab, "a")
 	wantFailed(t, tab, console, "crash", "it does not answer")
+
+	// It comes to itself: the page stays covered and says nothing more to the verifier.
+	n := len(s.allBeats())
+	chrome.Eval[any](t, tab, `void (globalThis.hung = false)`)
+	s.warnInactivity(60_000)
+	wait(t, tab, "3000")
+	wantFailed(t, tab, console, "crash", "it does not answer")
+	if more := len(s.allBeats()) - n; more > 0 {
+		t.Errorf("an agent that was given up sent %d heartbeats", more)
+	}
 }

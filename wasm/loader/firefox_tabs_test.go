@@ -28,35 +28,34 @@ func TestFirefox_Tabs(t *testing.T) {
 
 // One window sends, for all; what is done in another one counts; and when the one that sends is closed, another one goes on at once.
 func firefoxOneTabSends(t *testing.T, browser *firefox.Browser) {
-	s := newSite(t)
-	s.set(func(s *site) { s.interval = 1000 })
-	first, _ := openFirefox(t, s, browser, "")
-	second := windowFirefox(t, s, browser, "/second", "")
-	onlyFirst := func(beats []beat) {
-		t.Helper()
-		for _, b := range beats {
-			if from(s, b) != "/back" {
-				t.Errorf("%s sends, beside the first page", from(s, b))
+	var (
+		s             *site
+		first, second *firefox.Page
+		pressed       int64
+	)
+	undisturbed(t, func(wrong complaint) float64 {
+		s = newSite(t)
+		s.set(func(s *site) { s.interval = 1000 })
+		first, _ = openFirefox(t, s, browser, watchdog)
+		second = windowFirefox(t, s, browser, "/second", watchdog)
+		for _, b := range untilNumber(t, s, 5) {
+			if b.Idle != wire.MaxIdle {
+				t.Errorf("nobody touched a page, and one claims activity %d ms ago", b.Idle)
 			}
 		}
-	}
-	beats := untilNumber(t, s, 5)
-	onlyFirst(beats)
-	for _, b := range beats {
-		if b.Idle != wire.MaxIdle {
-			t.Errorf("nobody touched a page, and one claims activity %d ms ago", b.Idle)
+		firefox.Press(t, second, "a")
+		pressed = clockNow(s)
+		needs.Until(t, "the activity of the second window", func() bool { return lastActive(s) > pressed-1000 })
+		untilNumber(t, s, 3)
+		if late := lastActive(s) - pressed; late > slack {
+			t.Errorf("a key that was pressed once counts until %d ms later", late)
 		}
-	}
-	if n := refusals(s); n != 1 {
-		t.Errorf("%d requests were refused, want only the first of all", n)
-	}
-	firefox.Press(t, second, "a")
-	pressed := clockNow(s)
-	needs.Until(t, "the activity of the second window", func() bool { return lastActive(s) > pressed-1000 })
-	onlyFirst(untilNumber(t, s, 3))
-	if late := lastActive(s) - pressed; late > slack {
-		t.Errorf("a key that was pressed once counts until %d ms later", late)
-	}
+		onlyFrom(s, "/back", wrong)
+		if n := refusals(s); n != 1 {
+			wrong("%d requests were refused, want only the first of all", n)
+		}
+		return max(firefox.Eval[float64](t, first, `latest`), firefox.Eval[float64](t, second, `latest`))
+	})
 
 	n := len(s.allBeats())
 	closed := clockNow(s)
@@ -142,9 +141,7 @@ func firefoxSignOutCoversAll(t *testing.T, browser *firefox.Browser) {
 	})
 	window := windowFirefox(t, s, browser, "/window", "")
 	s.set(func(s *site) { s.interval = 60_000 })
-	untilNumber(t, s, 1)
-	waitFirefox(t, window, 1000) // from now on nobody has a reason to ask
-	n := len(s.allBeats())
+	n := untilQuiet(t, s)
 	firefox.Eval[any](t, window, `void curfew.signOut()`)
 	for _, tab := range []*firefox.Page{beside, first} {
 		firefox.Until(t, tab, `curfew.state === "ended"`)

@@ -100,14 +100,8 @@ function below(view) {
 // ancestors are the windows of this origin above this one, the topmost first.
 function ancestors() {
   const found = [];
-  for (let view = window; view !== view.parent;) {
-    view = view.parent;
-    try {
-      if (!view.document) break;
-    } catch {
-      break; // another origin
-    }
-    found.unshift(view);
-  }
+  try {
+    for (let view = window, above; (above = parentOf.call(view)) !== view && above.document; view = above) found.unshift(above);
+  } catch { /* another origin */ }
   return found;
 }

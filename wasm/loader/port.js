@@ -64,11 +64,12 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
     asked ||= now;
     port[how]();
   };
-  // An agent that failed leads no other tabs and listens to nothing, whether it still runs or not.
+  // An agent that failed leads no other tabs, listens to nothing and sends nothing, even if it would come to itself.
   onFailed(() => {
     port.life?.("pagehide");
     port.stream?.close();
     port.release?.();
+    port.stop?.();
   });
   onGap(() => look("gap"));
   choices((choice) => port.choose?.(choice));

@@ -4,10 +4,19 @@ import { fail } from "./failure.js";
 
 const patience = 60_000; // for one download, in milliseconds
 
+// What the agent needs of the browser, as it was when this script ran: a fetch or Date that the page puts in the place of the
+// browser's is not ours. Some a browser does not have, and reading some throws where storage is blocked; the agent says what it misses.
+const own = {};
+for (const name of ["Object", "Array", "Uint8Array", "Date", "URL", "console", "AbortController", "encodeURIComponent", "document", "location",
+  "performance", "crypto", "fetch", "Promise", "JSON", "Intl", "navigator", "indexedDB", "localStorage", "BroadcastChannel", "EventSource", "Notification"]) {
+  try { own[name] = globalThis[name]; } catch { /* missing */ }
+}
+const { crypto, fetch } = own;
+
 // run starts the agent on a port. It never throws: whatever goes wrong covers the page.
 export async function run(port) {
   if (typeof WebAssembly !== "object") return fail("unsupported");
-  if (!globalThis.crypto?.subtle) return fail("crypto");
+  if (!crypto?.subtle) return fail("crypto");
   let go, report, stop;
   try {
     ({ go, report, stop } = start(port));
@@ -77,9 +86,7 @@ function diagnose(error) {
   }
 }
 
-// start makes Go's runtime. Go gets its own global object with no more than the agent needs, as it was when this script ran: the
-// page's global object gets no fs, process or Go from us, and a fetch or Date that the page puts in the place of the browser's is
-// not ours.
+// start makes Go's runtime. Go gets its own global object with no more than the agent needs: the page's gets no fs, process or Go from us.
 function start(port) {
   let written = ""; // the end of what Go wrote: on a panic, the reason
   const decoder = new TextDecoder();
@@ -93,14 +100,8 @@ function start(port) {
       writeSync,
       write: (fd, bytes, _offset, _length, _position, done) => done(null, writeSync(fd, bytes)),
     },
-    process: {}, path: {}, curfew: { port },
-    Object, Array, Uint8Array, Date, URL, console, AbortController, encodeURIComponent, document, location, performance, crypto, fetch,
-    Promise, JSON, Intl, navigator,
+    process: {}, path: {}, curfew: { port }, ...own,
   };
-  // Some of these a browser does not have, and reading some throws where storage is blocked. The agent says what it misses.
-  for (const name of ["indexedDB", "localStorage", "BroadcastChannel", "EventSource", "Notification"]) {
-    try { scope[name] = globalThis[name]; } catch { /* missing */ }
-  }
 
   const go = new (load(scope, scope.fs))();
   let stopped = false;
@@ -110,6 +111,7 @@ function start(port) {
     go._scheduledTimeouts.clear(); // or a timer that is due tries for ever to wake what is gone
     fail("crash", reason);
   };
+  port.stop = stop;
   go.exit = (code) => stop(`exit code ${code}\n${written}`);
   const resume = go._resume;
   go._resume = () => {

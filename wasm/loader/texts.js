@@ -15,7 +15,7 @@ export function textsFrom(prefix) { from = prefix; }
 
 // texts promises all texts of the page's language, or null: say it in English.
 export async function texts() {
-  for (let tag of [document.documentElement.lang, ...navigator.languages]) {
+  for (let tag of [document.documentElement.lang, ...navigator.languages, "en"]) {
     for (tag = tag.toLowerCase(); tag; tag = tag.slice(0, Math.max(tag.lastIndexOf("-"), 0))) {
       const file = Object.hasOwn(site.languages ?? {}, tag) && site.languages[tag];
       // What could not be had is asked for again the next time.

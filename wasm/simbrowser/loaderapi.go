@@ -45,14 +45,6 @@ func (t *Tab) choose(name string) error {
 	return t.browser.world.Pass(0)
 }
 
-// Spoken is the language that the agent said its texts are in, empty before it did.
-func (t *Tab) Spoken() string {
-	if t.page == nil {
-		return ""
-	}
-	return t.page.spoken
-}
-
 // MarkUnsaved is the page's own code saying that it has unsaved work, or none any more. The next page has none.
 func (t *Tab) MarkUnsaved(unsaved bool) {
 	if t.page != nil {
@@ -67,8 +59,7 @@ func (l *loader) defineAPI() {
 		Define("site", host.String("{}")).
 		DefineFunc("texts", func(host.Call) (host.Value, error) { return p.realm.Resolved(host.Null), nil }).
 		DefineFunc("speak", func(c host.Call) (host.Value, error) {
-			var err error
-			p.spoken, err = c.String(0)
+			_, err := c.String(0)
 			return host.Undefined, err
 		}).
 		DefineFunc("unsaved", func(host.Call) (host.Value, error) { return host.Bool(p.unsaved), nil }).

@@ -22,9 +22,8 @@ type page struct {
 	elem   *host.Class
 
 	lang      string
-	spoken    string // the language of what the agent shows
-	unsaved   bool   // the page's own code said so
-	hung      bool   // busy, so that nothing runs
+	unsaved   bool // the page's own code said so
+	hung      bool // busy, so that nothing runs
 	hangs     int
 	left      bool                              // pagehide was fired
 	cached    bool                              // in the back/forward cache

@@ -53,7 +53,7 @@ func New(port *page.Port) (*Dialog, error) {
 	var err error
 	if d.escape, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
 		if d.showing {
-			d.choose(d.view.Escape)
+			d.offer(d.view.Escape)
 		}
 		return nil
 	}); err != nil {
@@ -61,7 +61,7 @@ func New(port *page.Port) (*Dialog, error) {
 	}
 	if d.press, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
 		if d.covered {
-			d.choose(d.cover.Button)
+			d.offer(d.cover.Button)
 		}
 		return nil
 	}); err != nil {
@@ -84,7 +84,7 @@ func (d *Dialog) Choose(choice warning.Choice) bool {
 	return d.offer(choice)
 }
 
-// offer hands a choice to the agent, unless one is still waiting.
+// offer hands a choice to the agent, unless one is still waiting: the agent takes choices at once, so that is the second of a double click.
 func (d *Dialog) offer(choice warning.Choice) bool {
 	select {
 	case d.Choices <- choice:
@@ -92,12 +92,6 @@ func (d *Dialog) offer(choice warning.Choice) bool {
 	default:
 		return false
 	}
-}
-
-// choose hands a person's choice to the agent. The agent takes choices at once, so one that finds another still waiting is the second
-// of a double click.
-func (d *Dialog) choose(choice warning.Choice) {
-	d.offer(choice)
 }
 
 // Show shows the warning, or changes what it says.
@@ -261,7 +255,7 @@ func (d *Dialog) build() error {
 	for i := range b.buttons {
 		if err := d.port.OnClick(b.buttons[i].Value, func() {
 			if d.showing {
-				d.choose(d.view.Buttons[i])
+				d.offer(d.view.Buttons[i])
 			}
 		}); err != nil {
 			return err

@@ -10,7 +10,8 @@ import (
 	"github.com/curfew-project/curfew/agent/warning"
 )
 
-// OnLife calls then within each event of the page's life: pagehide, freeze, pageshow, resume, visibilitychange and focus. After the
+// OnLife calls then within each event of the page's life: pagehide, freeze, pageshow, resume, visibilitychange,
+// focus and online. After the
 // first two nothing of the page may run any more, so what must be given up is given up there.
 func (p *Port) OnLife(then func(kind string)) { p.life = append(p.life, then) }
 

@@ -59,7 +59,11 @@ type Port struct {
 	last        activity.Stamp
 }
 
-const maxText = 8 << 10 // bytes in what the loader hands over, and in an address
+// Bounds of what the loader hands over, in bytes.
+const (
+	maxText = 8 << 10  // also of an address
+	maxSite = 64 << 10 // more than the longest that the verifier's configuration allows
+)
 
 // Take takes the port from the loader, which keeps it for nobody else. It can be called once.
 func Take() (*Port, error) {
@@ -78,8 +82,9 @@ func Take() (*Port, error) {
 	for _, text := range [...]struct {
 		name string
 		to   *string
-	}{{"mode", &p.Mode}, {"prefix", &p.Prefix}, {"nonce", &p.Nonce}, {"returnTo", &p.ReturnTo}, {"site", &p.Site}} {
-		if *text.to, err = jsvalue.Text(p.port, text.name, maxText); err != nil {
+		max  int
+	}{{"mode", &p.Mode, maxText}, {"prefix", &p.Prefix, maxText}, {"nonce", &p.Nonce, maxText}, {"returnTo", &p.ReturnTo, maxText}, {"site", &p.Site, maxSite}} {
+		if *text.to, err = jsvalue.Text(p.port, text.name, text.max); err != nil {
 			return nil, err
 		}
 	}
