@@ -358,7 +358,7 @@ func TestA15_LateAnswerDoesNotUncover(t *testing.T) {
 // A14 P2: two hundred tabs that open, hide, freeze, hang and die at random. Whoever works is never warned nor signed out, and the
 // verifier is not flooded; whoever is gone is signed out.
 func TestA14_P2_HundredsOfTabsAtRandom(t *testing.T) {
-	seeds(t, 1, func(t *testing.T, seed uint64) {
+	seeds(t, 5, func(t *testing.T, seed uint64) {
 		v, c, b := several(seed, 1)
 		at := b.Tabs[0] // where the person works
 		var stopped []*agenttest.Tab

@@ -21,31 +21,21 @@ const (
 	coverOpen  = `root.querySelector("dialog[part=cover]")?.open`
 )
 
-// states are what the dialog and the cover can show, each reached on a site of its own.
+// states are how a site comes to show its dialog, and its cover.
 var states = map[string]struct {
 	begin func(*site)
 	open  string
 }{
-	"inactivity": {func(s *site) { s.warnInactivity(95_000) }, dialogOpen},
-	"session":    {func(s *site) { s.warnSession(19 * 60_000) }, dialogOpen},
-	"unchecked":  {func(s *site) { s.warnUnchecked(4*60_000 + 30_000) }, dialogOpen},
-	"refused":    {func(s *site) { s.set(func(s *site) { s.ended = wire.ProviderRefused }) }, coverOpen},
-	"timeout":    {func(s *site) { s.set(func(s *site) { s.ended = wire.SessionTimeout }) }, coverOpen},
-	"elsewhere":  {func(s *site) { s.set(func(s *site) { s.ended = wire.SignedOutElsewhere }) }, coverOpen},
-	"failure": {func(s *site) {
-		s.set(func(s *site) { s.policy = strings.ReplaceAll(strictPolicy, " 'wasm-unsafe-eval'", "") })
-	}, coverOpen},
+	"dialog": {func(s *site) { s.warnInactivity(95_000) }, dialogOpen},
+	"cover":  {func(s *site) { s.set(func(s *site) { s.ended = wire.SessionTimeout }) }, coverOpen},
 }
 
 // show brings a tab of a site to a state and waits until nothing moves.
-func show(t testing.TB, s *site, tab context.Context, state, tag string) {
+func show(t testing.TB, s *site, tab context.Context, state string) {
 	t.Helper()
-	s.set(func(s *site) { s.ended, s.checkBy, s.settings.SessionTimeout = "", 0, 24*3600_000 })
-	s.warnInactivity(s.settings.InactivityTimeout)
 	states[state].begin(s)
 	chrome.Go(t, tab, s.URL)
 	chrome.Until(t, tab, inRoot(states[state].open))
-	chrome.Until(t, tab, inRoot(`root.host.lang === "`+tag+`"`))
 	chrome.Until(t, tab, inRoot(`root.querySelector("dialog").getAnimations().length === 0`))
 }
 
@@ -172,8 +162,8 @@ func TestBrand(t *testing.T) {
 				s.policy += c.policy
 			})
 			tab, _ := open(t, s, browser)
-			for _, state := range []string{"inactivity", "timeout"} {
-				show(t, s, tab, state, "en")
+			for _, state := range []string{"dialog", "cover"} {
+				show(t, s, tab, state)
 				chrome.Until(t, tab, inRoot(`[...root.querySelectorAll("[part=brand]")].map((p) => p.textContent || p.firstChild.alt + (p.firstChild.naturalWidth ? ", an image" : "...")).join() === "`+c.want+`"`))
 			}
 		})
@@ -198,7 +188,7 @@ func TestColorScheme(t *testing.T) {
 		tab, _ := open(t, s, browser)
 		s.set(func(s *site) { s.html, s.head = c.html, c.head })
 		chrome.Emulate(t, tab, map[string]string{"prefers-color-scheme": c.prefers})
-		show(t, s, tab, "inactivity", "en")
+		show(t, s, tab, "dialog")
 		color := chrome.Eval[string](t, tab, inRoot(`getComputedStyle(root.querySelector("dialog")).backgroundColor`))
 		if got := map[string]string{"rgb(255, 255, 255)": "light", "rgb(27, 34, 48)": "dark"}[color]; got != c.want {
 			t.Errorf("%+v: the dialog is %s", c, color)

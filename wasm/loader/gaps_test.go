@@ -2,12 +2,14 @@ package loader_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -217,39 +219,87 @@ func TestA13_Sleep(t *testing.T) {
 	}
 }
 
-// A13: a reloaded page, a second tab of it, and a session that the browser restores go on with the same session and the same warning;
-// coming anew extends nothing.
+// A13: a reloaded page, one that it opens, which copies the tab's storage, and what a browser that starts anew restores go on with the same
+// session and the same warning; coming anew extends nothing.
 func TestA13_ReloadAndRestoreContinue(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	dir := t.TempDir()
-	browser := chrome.New(t, chrome.UserDataDir(dir))
+	browser := chrome.New(t, chrome.UserDataDir(dir), chrome.Flag("disable-popup-blocking", true))
 	tab, _ := open(t, s, browser)
-	s.set(func(s *site) { s.interval = 1000 })
-	s.warnInactivity(110_000)
+	s.set(func(s *site) { s.interval, s.settings.InactivityWarning, s.form = 1000, 600_000, nil })
+	s.warnInactivity(590_000)
 	chrome.Until(t, tab, warns)
+	chrome.Eval[any](t, tab, `void (sessionStorage.tab = "the first")`)
 	began := lastActive(s)
 	same := func(what string, tab context.Context) {
 		t.Helper()
 		chrome.Until(t, tab, warns)
-		left := chrome.Eval[string](t, tab, inRoot(`root.querySelector("[part=countdown]").textContent`))
-		if left < "0:30" || left > "1:50" {
-			t.Errorf("%s: it counts down from %s", what, left)
+		ends, before := began+s.settings.InactivityTimeout, clockNow(s)
+		shown := chrome.Eval[string](t, tab, inRoot(`root.querySelector("[part=countdown]").textContent`))
+		var minutes, seconds int64
+		if _, err := fmt.Sscanf(shown, "%d:%d", &minutes, &seconds); err != nil {
+			t.Fatalf("%s: it counts down from %q: %v", what, shown, err)
 		}
+		// The countdown is rounded up, and moves once in a second.
+		if left := (minutes*60 + seconds) * 1000; left < ends-clockNow(s)-slack || left > ends-before+1000+slack {
+			t.Errorf("%s: it counts down from %s, %d ms before the end", what, shown, ends-before)
+		}
+		if state := chrome.Eval[string](t, tab, `curfew.state`); state != "armed" {
+			t.Errorf("%s: the page is %q", what, state)
+		}
+		untilNumber(t, s, 2)
+		if n, more := stays(s), lastActive(s)-began; n != 0 || more != 0 {
+			t.Errorf("%s: %d choices were sent, and the session was extended by %d ms", what, n, more)
+		}
+	}
+	copied := func(what string, tab context.Context) {
+		t.Helper()
+		chrome.Until(t, tab, `location.pathname === "/back"`)
+		if got := chrome.Eval[string](t, tab, `String(sessionStorage.tab)`); got != "the first" {
+			t.Errorf("%s: the tab's storage says it is %q", what, got)
+		}
+		same(what, tab)
 	}
 	chrome.Eval[any](t, tab, `void location.reload()`)
 	chrome.Until(t, tab, `performance.getEntriesByType("navigation")[0].type === "reload"`)
 	same("reload", tab)
-	same("second tab", anotherWindow(t, s, browser, "/back", ""))
-	chrome.Eval[any](t, tab, `void open(location.href)`) // it copies the tab's history and storage
+	same("second tab", anotherWindow(t, s, browser, "/second", ""))
+	copied("opened", chrome.Opened(t, tab, func() { chrome.Eval[any](t, tab, `void open(location.href)`) }))
 	if err := chromedp.Cancel(browser); err != nil {
 		t.Fatal("closing the browser:", err)
 	}
-	again := chrome.New(t, chrome.UserDataDir(dir))
-	same("restored", anotherWindow(t, s, again, "/back", ""))
-	if n, more := stays(s), lastActive(s)-began; n != 0 || more != 0 {
-		t.Errorf("%d choices were sent, and the session was extended by %d ms", n, more)
+	again := chrome.New(t, chrome.UserDataDir(dir), chrome.Flag("restore-last-session", true))
+	copied("restored", standing(t, again, s.URL+"/back"))
+	s.set(func(s *site) {
+		if s.form != nil {
+			t.Error("a page has signed in anew")
+		}
+	})
+}
+
+// standing is a tab that the browser has opened by itself, at an address that begins so.
+func standing(t testing.TB, browser context.Context, address string) context.Context {
+	t.Helper()
+	var tab context.Context
+	needs.Until(t, "a tab at "+address, func() bool {
+		all, err := chromedp.Targets(browser)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(all, func(one *target.Info) bool { return one.Type == "page" && strings.HasPrefix(one.URL, address) })
+		if at < 0 {
+			return false
+		}
+		var leave context.CancelFunc
+		tab, leave = chromedp.NewContext(browser, chromedp.WithTargetID(all[at].TargetID))
+		t.Cleanup(leave)
+		return true
+	})
+	if err := chromedp.Do(tab); err != nil {
+		t.Fatal("attaching to the tab:", err)
 	}
+	return tab
 }
 
 // D1, known from others: what polls in the background extends nothing, in whatever way it asks.

@@ -251,7 +251,7 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	if b.Seq <= s.seq { // a replay, or another tab was faster
 		s.refused++
 		w.Header().Set(wire.HeaderNonce, s.nonce())
-		answer(w, http.StatusConflict, wire.Refusal{Error: wire.Replayed, SID: "s1", Key: s.key, Seq: s.seq})
+		answer(w, http.StatusConflict, wire.Refusal{Error: wire.Replayed, SID: s.sid, Key: s.key, Seq: s.seq})
 		return
 	}
 	s.seq = b.Seq

@@ -3,6 +3,7 @@ package sim
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,6 +126,59 @@ func TestA14_P2_TwoHundredTabsAtRandom(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A13: a duplicated tab goes on with the same session and the same warning, and that it came extends nothing; a choice in it is one for
+// both.
+func TestA13_DuplicatedTabContinues(t *testing.T) {
+	for _, stays := range []bool{false, true} {
+		s := newScene(t, only(), idle)
+		p := s.signIn("laptop", 0, lan)
+		p.works(5 * time.Minute)
+		p.acts()
+		last := s.world.Now()
+		s.until(last.Add(14 * time.Minute))
+		p.sees(inactivity)
+		signedIn := p.signIns()
+		twin := &person{scene: s, browser: p.browser, tab: p.tab.Duplicate()}
+		s.watch(twin.tab)
+		s.pass(5500 * time.Millisecond)
+		p.sees(inactivity)
+		twin.sees(inactivity)
+		if got, want := twin.tab.Texts(), p.tab.Texts(); !slices.Equal(got, want) {
+			t.Errorf("seed %d: the duplicate says %q, and the tab itself %q", s.seed, got, want)
+		}
+		if twin.tab.Address() != p.tab.Address() || p.signIns() != signedIn {
+			t.Errorf("seed %d: the duplicate is at %s, after %d more sign-ins", s.seed, twin.tab.Address(), p.signIns()-signedIn)
+		}
+		if stays {
+			twin.click("Stay signed in")
+			last = s.world.Now()
+			s.pass(time.Second)
+			p.sees(thePage)
+			twin.sees(thePage)
+			s.until(last.Add(13*time.Minute - time.Second))
+			p.sees(thePage)
+			twin.sees(thePage)
+		}
+		s.until(last.Add(15*time.Minute - time.Second))
+		p.sees(inactivity)
+		twin.sees(inactivity)
+		s.pass(3 * time.Second)
+		p.sees(signedOut)
+		twin.sees(signedOut)
+		p.refused(string(wire.Inactivity))
+	}
+}
+
+// signIns are how often the browser has asked for a sign-in.
+func (p *person) signIns() (n int) {
+	for _, e := range p.world.Trace() {
+		if strings.Contains(e.URL, prefix+"sign-in") {
+			n++
+		}
+	}
+	return n
 }
 
 // A14, B4: a sign-out in one tab covers the others at once, without a request of theirs.
