@@ -105,6 +105,26 @@ func TestC7_PageLanguage(t *testing.T) {
 	}
 }
 
+// C7: where neither the page's language nor one of the person's is there, the operator's own English is what they read.
+func TestC7_OperatorsEnglish(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	own := textsOf(t, "en")
+	own["inactivity.title"] = "Is anybody there?"
+	text, err := json.Marshal(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.set(func(s *site) {
+		s.files, s.personal.Languages = map[string][]byte{"texts.en.json": text}, map[string]string{"en": "texts.en.json"}
+	})
+	tab := openWith(t, s, chrome.New(t), `Object.defineProperty(navigator, "languages", { value: ["sv"] })`)
+	s.pageIn("nl")
+	s.warnInactivity(95_000)
+	chrome.Go(t, tab, s.URL)
+	chrome.Until(t, tab, inRoot(`root.querySelector("dialog").open && root.getElementById("title").textContent === "Is anybody there?"`))
+}
+
 // C7: a page that changes its language meanwhile, such as a single-page application, is followed when something is next shown.
 func TestC7_PageChangesItsLanguage(t *testing.T) {
 	t.Parallel()
