@@ -72,21 +72,13 @@ func act(t *testing.T, tab context.Context, frame string, length time.Duration, 
 	}
 }
 
-// linked notes in the page that the frame of the other origin was answered, of which the page itself can see nothing.
-const linked = `addEventListener("message", ({ data }) => {
-	if (String(data).startsWith("curfew:welcome ")) top.postMessage("linked", "*");
-	if (data === "linked") globalThis.linked = true;
-})`
-
 // A10: the whole example as a visitor sees it, with the real verifier and provider.
 func TestA10_Example(t *testing.T) {
 	e := start(t)
 	tab := chrome.Tab(t, chrome.New(t))
-	chrome.BeforeLoad(t, tab, linked)
 	e.signIn(t, tab)
 	chrome.Until(t, tab, `document.querySelector("[data-status=armed]") && `+notes+`.document.querySelector("[data-status=armed]") && `+lines+`.document.querySelector("[data-status=armed]")`)
 	chrome.Until(t, tab, chart+`.document.querySelector("[data-status=none]")?.textContent.startsWith("Neither watched nor protected")`)
-	chrome.Until(t, tab, `globalThis.linked`)
 	shot(t, tab, "page")
 
 	first := `document.querySelector("iframe")`
