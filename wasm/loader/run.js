@@ -51,18 +51,16 @@ async function download(url) {
   }
 }
 
-// attempt compiles while it downloads, and lets nothing run that is not, to the byte, what this loader was built with. It hashes
-// by itself, because with the integrity option fetch keeps everything back until the last byte is there, and the agent starts
-// half as late again.
+// attempt lets nothing run that is not, to the byte, what this loader was built with. It hashes by itself, at the same time as the
+// browser compiles: with the integrity option fetch keeps everything back until it has hashed, and what is compiled while it
+// downloads has to be read twice for a hash, which takes longer than compiling it afterwards.
 async function attempt(url, cache) {
   const response = await fetch(url, { priority: "low", cache, signal: AbortSignal.timeout(patience) });
   if (!response.ok) throw new Failure("status", `${url} answered ${response.status}`);
-  const copy = response.clone();
-  const compiling = response.headers.get("Content-Type") === "application/wasm"
-    ? WebAssembly.compileStreaming(response)
-    : response.arrayBuffer().then(WebAssembly.compile);
+  const bytes = await response.arrayBuffer();
+  const compiling = WebAssembly.compile(bytes);
   compiling.catch(() => {}); // it is awaited below, unless the hash is wrong
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await copy.arrayBuffer()));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const found = "sha256-" + btoa(String.fromCharCode(...hash));
   if (found !== CURFEW_INTEGRITY) throw new Failure("integrity", `${url} has ${found}, want ${CURFEW_INTEGRITY}`);
   return compiling;

@@ -9,23 +9,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
-// A program without lines does what it did before, to the last panic: only the lines in the panic's trace are gone.
-func TestStrippedProgramDoesTheSame(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		if os.Getenv("CURFEW_SKIP_MISSING") == "1" {
-			t.Skip("skipped because of CURFEW_SKIP_MISSING:", err)
-		}
-		t.Fatal(err, "(install nodejs, or set CURFEW_SKIP_MISSING=1 to skip)")
-	}
-	tools, err := findToolchain()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "guest.wasm")
+// guest compiles the program of testdata as the agent is compiled.
+func guest(t *testing.T) []byte {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "guest.wasm")
 	args := append([]string{"build", "-o", file}, flags...)
 	if _, err := command("testdata/guest", wasmEnv(), "go", append(args, ".")...); err != nil {
 		t.Fatal(err)
@@ -34,6 +25,18 @@ func TestStrippedProgramDoesTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return compiled
+}
+
+// A program without lines, and with its table of functions counted at the start, does what it did before, to the last panic: only
+// the lines in the panic's trace are gone.
+func TestChangedProgramDoesTheSame(t *testing.T) {
+	node := needs.Program(t, "install nodejs", "node")
+	tools, err := findToolchain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, file := guest(t), filepath.Join(t.TempDir(), "guest.wasm")
 	run := func(module []byte) (string, string) {
 		if err := os.WriteFile(file, module, 0o644); err != nil {
 			t.Fatal(err)
@@ -49,6 +52,9 @@ func TestStrippedProgramDoesTheSame(t *testing.T) {
 	}
 	stripped, err := changeMemory(compiled, stripLines)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if stripped, err = countAtStart(stripped); err != nil {
 		t.Fatal(err)
 	}
 	wantOut, wantTrace := run(compiled)

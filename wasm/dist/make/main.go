@@ -54,6 +54,11 @@ func run(force bool) error {
 	if err != nil {
 		return err
 	}
+	if counted, err := countAtStart(wasm); err == nil {
+		wasm = counted
+	} else {
+		fmt.Fprintf(os.Stderr, "make: %v: the agent is %s, and a megabyte larger\n", err, tools.version)
+	}
 	names := names{wasm: dist.WasmNameFor(wasm), integrity: dist.Integrity(wasm)}
 	loader, err := tools.bundle(names)
 	if err != nil {

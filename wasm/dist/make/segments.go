@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 )
 
@@ -11,13 +10,8 @@ import (
 // quicker to instantiate.
 const gap = 64
 
-var errModule = errors.New("not a module as Go writes it")
-
-const (
-	sectionData = 11
-	// maxMemory bounds the image that is put together, so that a damaged module is an error and not an exhausted machine.
-	maxMemory = 64 << 20
-)
+// maxMemory bounds the image that is put together, so that a damaged module is an error and not an exhausted machine.
+const maxMemory = 64 << 20
 
 // joinSegments writes the same module with its memory in fewer segments.
 func joinSegments(module []byte) ([]byte, error) {
@@ -26,36 +20,23 @@ func joinSegments(module []byte) ([]byte, error) {
 
 // changeMemory changes the initial memory in place, and writes it in fewer segments. Every other section stays as it is.
 func changeMemory(module []byte, change func(memory []byte) error) ([]byte, error) {
-	const header = 8
-	if len(module) < header || string(module[:4]) != "\x00asm" {
-		return nil, errModule
+	all, err := split(module)
+	if err != nil {
+		return nil, err
 	}
-	out := append([]byte(nil), module[:header]...)
-	for rest := module[header:]; len(rest) > 0; {
-		id := rest[0]
-		body, n, err := sized(rest[1:])
-		if err != nil {
-			return nil, err
-		}
-		section := rest[:1+n]
-		rest = rest[1+n:]
-		if id != sectionData {
-			out = append(out, section...)
-			continue
-		}
-		memory, err := readMemory(body)
-		if err != nil {
-			return nil, err
-		}
-		if err := change(memory); err != nil {
-			return nil, err
-		}
-		joined := writeMemory(memory)
-		out = append(out, sectionData)
-		out = binary.AppendUvarint(out, uint64(len(joined)))
-		out = append(out, joined...)
+	data, err := all.body(sectionData)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	memory, err := readMemory(*data)
+	if err != nil {
+		return nil, err
+	}
+	if err := change(memory); err != nil {
+		return nil, err
+	}
+	*data = writeMemory(memory)
+	return all.join(), nil
 }
 
 // readMemory puts the segments of a data section into one image of the memory, which is zero in between.
@@ -125,42 +106,4 @@ func writeMemory(memory []byte) []byte {
 		out = append(out, memory[s[0]:s[1]]...)
 	}
 	return out
-}
-
-// sized reads a length and that many bytes, and returns how long both are together.
-func sized(from []byte) ([]byte, int, error) {
-	length, n := binary.Uvarint(from)
-	if n <= 0 || length > uint64(len(from)-n) {
-		return nil, 0, errModule
-	}
-	return from[n : n+int(length)], n + int(length), nil
-}
-
-// signed reads a signed LEB128 number, as i32.const has it. It is not the zigzag coding of binary.Varint.
-func signed(from []byte) (int64, int, error) {
-	var value int64
-	for i, b := range from {
-		if i == 5 {
-			break
-		}
-		value |= int64(b&0x7f) << (7 * i)
-		if b < 0x80 {
-			if b&0x40 != 0 {
-				value -= 1 << (7 * (i + 1))
-			}
-			if value < 0 {
-				break // no address
-			}
-			return value, i + 1, nil
-		}
-	}
-	return 0, 0, errModule
-}
-
-func appendSigned(to []byte, value int64) []byte {
-	for value >= 0x40 {
-		to = append(to, byte(value)|0x80)
-		value >>= 7
-	}
-	return append(to, byte(value))
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
 )
 
 // module is the smallest module with one page of memory and these data segments, each an address and bytes.
@@ -30,6 +32,18 @@ func memoryOf(t *testing.T, code []byte) []byte {
 	ctx := context.Background()
 	runtime := wazero.NewRuntime(ctx)
 	defer runtime.Close(ctx)
+	compiled, err := runtime.CompileModule(ctx, code)
+	if err != nil {
+		t.Fatalf("compiling: %v", err)
+	}
+	imports := runtime.NewHostModuleBuilder("gojs") // none is called before a program runs
+	for _, f := range compiled.ImportedFunctions() {
+		_, name, _ := f.Import()
+		imports.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(context.Context, []uint64) { t.Error(name, "is called") }), f.ParamTypes(), f.ResultTypes()).Export(name)
+	}
+	if _, err := imports.Instantiate(ctx); err != nil {
+		t.Fatal(err)
+	}
 	m, err := runtime.InstantiateWithConfig(ctx, code, wazero.NewModuleConfig().WithStartFunctions())
 	if err != nil {
 		t.Fatalf("instantiating: %v", err)
@@ -77,7 +91,7 @@ func TestJoinSegmentsRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-// The agent that is built now went through this.
+// The agent that is built now went through this, and through countAtStart.
 func TestBuiltModuleIsInFewSegments(t *testing.T) {
 	found, err := filepath.Glob("../build/agent.*.wasm")
 	if err != nil || len(found) != 1 {
@@ -90,5 +104,8 @@ func TestBuiltModuleIsInFewSegments(t *testing.T) {
 	again, err := joinSegments(built)
 	if err != nil || !bytes.Equal(again, built) {
 		t.Errorf("the built module is not as joinSegments leaves it: %v", err)
+	}
+	if _, err := countAtStart(built); !errors.Is(err, errFunctab) {
+		t.Errorf("the built module has its table of functions: %v", err)
 	}
 }
