@@ -131,6 +131,10 @@ func (m *Machine) Unreachable(at Moment) Orders {
 	}
 	m.sending = false
 	m.place.Answered()
+	if m.aborted {
+		m.dueNow(at) // it says nothing about the verifier, and somebody waits
+		return m.orders(at)
+	}
 	if m.over != nil {
 		m.renewalFailed(at)
 		return m.orders(at)

@@ -3,6 +3,8 @@ package agent_test
 import (
 	"testing"
 
+	"github.com/curfew-project/curfew/agent"
+	"github.com/curfew-project/curfew/agent/agenttest"
 	"github.com/curfew-project/curfew/agent/warning"
 	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/shared/wire"
@@ -63,6 +65,38 @@ func TestA15_SignOutIsNotTheNextSessions(t *testing.T) {
 			d.Pass(5 * minute)
 			if v.state.EndedAt != 0 || d.Cleared != cleared {
 				t.Errorf("the next session is ended with %q, the page is cleared: %v", v.state.Reason, d.Cleared)
+			}
+		})
+	}
+}
+
+// A4, B4: what a person chooses waits three seconds at most for a request that gets no answer.
+func TestA4_ChoiceWaitsForNoHangingRequest(t *testing.T) {
+	for choice, taken := range map[warning.Choice]func(*verifier, int64) bool{
+		warning.SignOut: func(v *verifier, _ int64) bool { return v.state.Reason == wire.SignedOut },
+		warning.Stay:    func(v *verifier, chosen int64) bool { return v.state.EndedAt == 0 && v.state.Active >= chosen-second },
+	} {
+		t.Run(string(choice), func(t *testing.T) {
+			v, d := begin(times)
+			d.Pass(13*minute + 30*second) // the warning shows
+			expect(t, d, inactivity)
+			answers := d.Verifier
+			d.Verifier = func(agent.Request, int64) (wire.Reply, error) { return wire.Reply{}, agenttest.ErrUnreachable }
+			d.Latency = 7 * second
+			d.Wake()
+			for !d.Asking() {
+				d.Pass(100)
+			}
+			d.Verifier, d.Latency = answers, 20
+			chosen := d.Now
+			d.Choose(choice)
+			d.Pass(2 * second)
+			if taken(v, chosen) {
+				t.Fatal("nothing hangs, so this test shows nothing")
+			}
+			d.Pass(1100)
+			if !taken(v, chosen) {
+				t.Errorf("the choice has not been told: %+v", v.state)
 			}
 		})
 	}

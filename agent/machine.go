@@ -34,6 +34,7 @@ type Request struct {
 // Orders are what the machine wants done after an input. Show and Cover say what must be on the screen from now on.
 type Orders struct {
 	Send   *Request
+	Abort  bool           // give up the request that is under way
 	Show   *warning.View  // nil: no dialog
 	Cover  *warning.Cover // nil: no cover
 	Leave  string         // go to this address; said once
@@ -76,6 +77,8 @@ type Machine struct {
 
 	sending  bool
 	sentStay bool             // the request under way carries the choice to stay
+	sentQuit bool             // it is the sign-out
+	aborted  bool             // it is given up
 	again    bool             // another tab asked since it was sent
 	askedEnd deadline.Instant // the end at which the verifier was asked whether it is one
 	sentGap  bool             // it was sent after the gap; not told by the clocks, which somebody may have set since

@@ -96,7 +96,7 @@ func (m *Machine) decide(at Moment) Orders {
 	if m.failures > 0 && (m.gap || m.state.Phase(now) != wire.Active) {
 		m.wait = min(m.wait, lateBackoff)
 	}
-	out.Send = m.request(at)
+	out.Send, out.Abort = m.request(at), m.abort(at)
 	out.Wake = m.wakeIn(at, local, now, out.Show != nil)
 	return out
 }
@@ -118,7 +118,7 @@ func (m *Machine) beforeFirstAnswer(at Moment) Orders {
 		cover := warning.Checking()
 		out.Cover = &cover
 	}
-	out.Send = m.request(at)
+	out.Send, out.Abort = m.request(at), m.abort(at)
 	out.Wake = m.untilRequest(at)
 	return out
 }
@@ -170,7 +170,7 @@ func (m *Machine) request(at Moment) *Request {
 	if m.sending || at.Now.Since(m.waitFrom) < m.wait {
 		return nil
 	}
-	if m.leaving && !m.saved && at.Now.Since(m.leftAt) < saving {
+	if m.leaving && m.isSaving(at) {
 		return nil
 	}
 	if !m.place.Leads() && !m.leaving && m.over == nil {
@@ -178,7 +178,7 @@ func (m *Machine) request(at Moment) *Request {
 		return nil
 	}
 	m.told = m.counted
-	m.sending, m.again, m.sentAt, m.sentStay, m.sentGap = true, false, at.Now, m.staying, m.gap
+	m.sending, m.aborted, m.again, m.sentAt, m.sentStay, m.sentQuit, m.sentGap = true, false, false, at.Now, m.staying, m.leaving, m.gap
 	m.seq++
 	beat := proof.Heartbeat{SID: m.sid, Seq: m.seq, Idle: m.idle(at.Now), Age: at.Now.Since(m.nonceAt), Stay: m.staying}
 	if m.staying {
@@ -187,11 +187,37 @@ func (m *Machine) request(at Moment) *Request {
 	return &Request{SignOut: m.leaving, Key: m.key, Nonce: m.nonce, Beat: beat}
 }
 
+// isSaving reports whether the page may still be saving its work before the sign-out.
+func (m *Machine) isSaving(at Moment) bool { return !m.saved && at.Now.Since(m.leftAt) < saving }
+
+// hanging is how long in milliseconds a person's choice waits behind a request before that counts as lost.
+const hanging = 3_000
+
+// untilAbort is how long it is until the request under way is given up, because a person's choice waits behind it; 0: it is not.
+func (m *Machine) untilAbort(at Moment) int64 {
+	if !m.sending || m.aborted || m.sentQuit || !(m.leaving && !m.isSaving(at) || m.staying && !m.sentStay) {
+		return 0
+	}
+	return max(hanging-at.Now.Since(m.sentAt), 1)
+}
+
+// abort gives the request under way up, once, when it is time.
+func (m *Machine) abort(at Moment) bool {
+	m.aborted = m.aborted || m.untilAbort(at) > 0 && at.Now.Since(m.sentAt) >= hanging
+	return m.aborted && m.sending
+}
+
 // untilRequest is how long it is until the next request is due, or the next look at one that is under way.
 func (m *Machine) untilRequest(at Moment) int64 {
 	due := max(m.wait-at.Now.Since(m.waitFrom), 1)
 	switch {
 	case m.sending:
+		if wake := m.untilAbort(at); wake > 0 {
+			return wake
+		}
+		if m.leaving && m.isSaving(at) {
+			return saving - at.Now.Since(m.leftAt)
+		}
 		return idleWake
 	case m.leaving && !m.saved:
 		return max(saving-at.Now.Since(m.leftAt), due)

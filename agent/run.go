@@ -93,6 +93,7 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 	look := func() Moment {
 		return Moment{Now: ports.Clock.Now(), Activity: ports.Page.LastActivity(), Hidden: ports.Page.Hidden(), Unsaved: ports.Page.Unsaved(), Framed: ports.Page.Framed()}
 	}
+	abort := func() {}
 	first := task.first
 	if task.guards {
 		select {
@@ -129,8 +130,16 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 		case orders.Leave != "":
 			ports.Page.Leave(orders.Leave)
 		}
+		if orders.Abort {
+			abort()
+		}
 		if orders.Send != nil {
-			go func(request Request) { answers <- send(ctx, ports, request) }(*orders.Send)
+			var within *cancel.Context
+			within, abort = cancel.Within(ctx, requestTimeout)
+			go func(request Request, end func()) {
+				defer end()
+				answers <- send(within, ports, request)
+			}(*orders.Send, abort)
 		}
 		timer.Reset(length(orders.Wake))
 
@@ -225,8 +234,6 @@ func (m *Machine) take(at Moment, a answer) Orders {
 // send carries out one request. A request without a nonce carries no proof: the verifier refuses it with the nonce, the
 // session and its sequence number (RFC 9449 section 9).
 func send(ctx *cancel.Context, ports Ports, request Request) answer {
-	ctx, end := cancel.Within(ctx, requestTimeout)
-	defer end()
 	endpoint := EndpointHeartbeat
 	if request.SignOut {
 		endpoint = EndpointSignOut

@@ -104,6 +104,9 @@ func (d *Drive) Pass(length int64) {
 	}
 }
 
+// Asking reports whether a request is under way.
+func (d *Drive) Asking() bool { return d.asked != nil }
+
 // next is when something happens by itself, by the verifier's clock.
 func (d *Drive) next() int64 {
 	next := d.Now + d.wakeAt - d.Mono
@@ -159,6 +162,9 @@ func (d *Drive) answer() {
 
 func (d *Drive) take(orders agent.Orders) {
 	d.Orders = orders
+	if orders.Abort && d.asked != nil {
+		d.delivered, d.err, d.returns = true, ErrUnreachable, d.Now
+	}
 	if orders.SignIn {
 		d.Left = "sign-in"
 	} else if orders.Leave != "" {

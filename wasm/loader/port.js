@@ -82,7 +82,7 @@ export function createPort({ mode, prefix, nonce, returnTo, stay }) {
     const back = away && kind !== "pagehide" && (seen || kind === "pageshow");
     away = kind === "pagehide" || away && !back;
     if (kind === "resume" || back || seen && late()) look("gap");
-    else look(seen ? "seen" : "wake");
+    else if (!away) look(seen ? "seen" : "wake"); // nothing is asked by a page that is being left
   };
   const listen = () => {
     // Capture: some are events of the document. The network that comes back tells of a sleep before any timer does.
