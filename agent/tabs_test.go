@@ -355,15 +355,19 @@ func TestA15_LateAnswerDoesNotUncover(t *testing.T) {
 	expect(t, &lead.Drive, signedOut)
 }
 
-// A14 P2: two hundred tabs that open, hide, freeze, hang and die at random. Whoever works is never warned nor signed out, and the
-// verifier is not flooded; whoever is gone is signed out.
+// A14 P2: two hundred tabs that open, hide, freeze, hang and die at random, and fewer with other seeds. Whoever works is never warned nor
+// signed out, and the verifier is not flooded; whoever is gone is signed out.
 func TestA14_P2_HundredsOfTabsAtRandom(t *testing.T) {
-	seeds(t, 5, func(t *testing.T, seed uint64) {
+	seeds(t, 12, func(t *testing.T, seed uint64) {
+		many := 200
+		if seed > 1 {
+			many = 50 // it takes time as the square
+		}
 		v, c, b := several(seed, 1)
 		at := b.Tabs[0] // where the person works
 		var stopped []*agenttest.Tab
 		opened := 1
-		for opened < 200 {
+		for opened < many {
 			switch dice := b.Dice.IntN(12); {
 			case dice < 5:
 				tab := b.Open()
@@ -400,8 +404,8 @@ func TestA14_P2_HundredsOfTabsAtRandom(t *testing.T) {
 			}
 		}
 		passed := (b.Now - start) / minute
-		if limit := passed + 2*200; int64(c.accepted) > limit || c.replayed > 5 || c.nonces > 5 {
-			t.Errorf("seed %d: %+v in %d minutes of two hundred tabs", seed, *c, passed)
+		if limit := passed + 2*int64(many); int64(c.accepted) > limit || c.replayed > 5 || c.nonces > 5 {
+			t.Errorf("seed %d: %+v in %d minutes of %d tabs", seed, *c, passed, many)
 		}
 		if behind := b.Now - v.state.Active; behind > 3*minute {
 			t.Errorf("seed %d: the verifier's last activity is %d s old", seed, behind/second)
