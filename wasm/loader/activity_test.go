@@ -26,6 +26,18 @@ func move(t testing.TB, tab context.Context, x, y float64) {
 	}
 }
 
+// pretends is what a script does to look like a person.
+const pretends = `
+	const make = { PointerEvent: ["pointerdown", "pointermove"], KeyboardEvent: ["keydown"], WheelEvent: ["wheel"], Event: ["touchstart", "touchmove", "scroll"] };
+	for (const name in make) for (const kind of make[name]) for (const target of [window, document, document.body]) {
+		target.dispatchEvent(new globalThis[name](kind, { bubbles: true, screenX: Math.random() * 1e3 }));
+	}
+	document.body.style.height = "9000px";
+	scrollTo(0, 500);
+	document.getElementById("work").click();
+	document.getElementById("work").focus();
+`
+
 // D1: only what a person did is activity. Scripts cannot make it up, and neither can a page that moves under a resting pointer.
 func TestD1_OnlyPeopleAreActive(t *testing.T) {
 	t.Parallel()
@@ -37,15 +49,7 @@ func TestD1_OnlyPeopleAreActive(t *testing.T) {
 	if got := nextIdle(t, s); got != idle {
 		t.Fatalf("a page that nobody touched claims %d ms, want none", got)
 	}
-	chrome.Eval[any](t, tab, `void (() => {
-		const make = { PointerEvent: ["pointerdown", "pointermove"], KeyboardEvent: ["keydown"], WheelEvent: ["wheel"], Event: ["touchstart", "touchmove", "scroll"] };
-		for (const name in make) for (const kind of make[name]) for (const target of [window, document, document.body]) {
-			target.dispatchEvent(new globalThis[name](kind, { bubbles: true, screenX: Math.random() * 1e3 }));
-		}
-		document.body.style.height = "9000px";
-		scrollTo(0, 500);
-		document.getElementById("work").click();
-		document.getElementById("work").focus();
+	chrome.Eval[any](t, tab, `void (() => {`+pretends+`
 		// A page that asks as a frame does gets hold of no listener.
 		let stolen;
 		document.dispatchEvent(new CustomEvent("curfew:frame", { detail: { addEventListener(_, f) { stolen = f; } } }));

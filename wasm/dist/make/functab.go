@@ -33,20 +33,16 @@ func countAtStart(module []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := all.body(sectionData)
-	if err != nil {
+	var at, buckets int
+	if err := all.changeMemory(func(memory []byte) error {
+		if at, buckets = findFunctab(memory); buckets < leastFunctab*bucketsEach {
+			return errFunctab
+		}
+		clear(memory[at : at+buckets*bucketSize])
+		return nil
+	}); err != nil {
 		return nil, err
 	}
-	memory, err := readMemory(*data)
-	if err != nil {
-		return nil, err
-	}
-	at, buckets := findFunctab(memory)
-	if buckets < leastFunctab*bucketsEach {
-		return nil, errFunctab
-	}
-	clear(memory[at : at+buckets*bucketSize])
-	*data = writeMemory(memory)
 	if all, err = all.startWith(counter(at, buckets)); err != nil {
 		return nil, err
 	}

@@ -24,19 +24,26 @@ func changeMemory(module []byte, change func(memory []byte) error) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := all.changeMemory(change); err != nil {
+		return nil, err
+	}
+	return all.join(), nil
+}
+
+func (all sections) changeMemory(change func(memory []byte) error) error {
 	data, err := all.body(sectionData)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	memory, err := readMemory(*data)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := change(memory); err != nil {
-		return nil, err
+		return err
 	}
 	*data = writeMemory(memory)
-	return all.join(), nil
+	return nil
 }
 
 // readMemory puts the segments of a data section into one image of the memory, which is zero in between.
