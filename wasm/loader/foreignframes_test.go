@@ -3,6 +3,7 @@ package loader_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +23,7 @@ type pair struct {
 func newPair(t *testing.T, browser context.Context, head string, change func(p *pair)) *pair {
 	t.Helper()
 	p := &pair{top: newSite(t), other: newSite(t)}
-	p.other.URL = strings.Replace(p.other.URL, "127.0.0.1", "localhost", 1)
-	p.top.personal.Frames, p.other.personal.Frames = []string{p.other.URL}, []string{p.top.URL}
+	p.otherAt("localhost")
 	for _, s := range []*site{p.top, p.other} {
 		s.policy = strings.Replace(s.policy, "; require-trusted-types-for 'script'", "", 1)
 		s.policy = strings.Replace(s.policy, "script-src 'self'", "script-src 'self' 'unsafe-inline'", 1)
@@ -42,6 +42,16 @@ func newPair(t *testing.T, browser context.Context, head string, change func(p *
 		chrome.Until(t, p.tab, armed("window"))
 	}
 	return p
+}
+
+// otherAt gives the other application's host a name: localhost is another site than 127.0.0.1, of which another port is only another origin.
+func (p *pair) otherAt(host string) {
+	at, err := url.Parse(p.other.URL)
+	if err != nil {
+		p.other.t.Fatal(err)
+	}
+	p.other.URL = "http://" + host + ":" + at.Port()
+	p.top.personal.Frames, p.other.personal.Frames = []string{p.other.URL}, []string{p.top.URL}
 }
 
 const (
@@ -94,25 +104,30 @@ func forging(p *pair) {
 // A10: activity in a frame of another origin counts in the page, and the page's in the frame, each in its own session.
 func TestA10_FrameOfAnotherOriginTakesPart(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, chrome.New(t), guards, func(p *pair) {
-		p.top.pages["/top"] = html(hearing+tag, "<h1>Top</h1>"+frame(p.other.URL+"/.curfew/sign-in"))
-		p.other.goTo = "/framed" // its key is made in the frame: browsers keep one for each pair of sites
-	})
-	chrome.Until(t, p.tab, toldOf("armed"))
-	for _, s := range []*site{p.top, p.other} {
-		if got := nextIdle(t, s); got != wire.MaxIdle {
-			t.Fatalf("nobody touched it, and it claims %d ms", got)
-		}
-	}
-	click(t, p.tab, `document.querySelector("iframe")`)
-	wantIdle(t, p.other, "the frame after a click in it")
-	wantIdle(t, p.top, "the page after a click in its frame")
+	for name, host := range map[string]string{"another site": "localhost", "the same site": "127.0.0.1"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, chrome.New(t), guards, func(p *pair) {
+				p.otherAt(host)
+				p.top.pages["/top"] = html(hearing+tag, "<h1>Top</h1>"+frame(p.other.URL+"/.curfew/sign-in"))
+				p.other.goTo = "/framed" // its key is made in the frame: browsers keep one for each pair of sites
+			})
+			chrome.Until(t, p.tab, toldOf("armed"))
+			for _, s := range []*site{p.top, p.other} {
+				if got := nextIdle(t, s); got != wire.MaxIdle {
+					t.Fatalf("nobody touched it, and it claims %d ms", got)
+				}
+			}
+			click(t, p.tab, `document.querySelector("iframe")`)
+			wantIdle(t, p.other, "the frame after a click in it")
+			wantIdle(t, p.top, "the page after a click in its frame")
 
-	wait(t, p.tab, "11000") // the frame was not told of anything yet, but the page was
-	move(t, p.tab, 300, 5)
-	move(t, p.tab, 310, 8)
-	wantIdle(t, p.top, "the page after a move")
-	wantIdle(t, p.other, "the frame after a move in the page")
+			wait(t, p.tab, "11000") // the frame was not told of anything yet, but the page was
+			move(t, p.tab, 300, 5)
+			move(t, p.tab, 310, 8)
+			wantIdle(t, p.top, "the page after a move")
+			wantIdle(t, p.other, "the frame after a move in the page")
+		})
+	}
 }
 
 // wantIdle waits for a heartbeat that tells of activity just now.
