@@ -214,6 +214,31 @@ func TestA10_FramesWithoutAddress(t *testing.T) {
 	}
 }
 
+// A10: a frame without an address of its own, in a page without the script, guards itself as any other does.
+func TestA10_FrameWithoutAddressAlone(t *testing.T) {
+	t.Parallel()
+	browser := chrome.New(t)
+	for name, make := range map[string]string{
+		"srcdoc": `frame.srcdoc = "<!doctype html><title>Frame</title><script src='/.curfew/agent.js'></scr" + "ipt><h1>Frame</h1>"; document.body.append(frame)`,
+		"built":  `document.body.append(frame); const s = frame.contentDocument.createElement("script"); s.src = "/.curfew/agent.js"; frame.contentDocument.head.append(s)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			tab, _ := open(t, s, browser)
+			s.set(func(s *site) {
+				s.interval, s.policy = 200, strings.Replace(s.policy, "; require-trusted-types-for 'script'", "", 1)
+				s.pages = map[string]string{"/top": html("", "<h1>Top</h1>")}
+			})
+			chrome.Go(t, tab, s.URL+"/top")
+			chrome.Eval[any](t, tab, `void (() => { const frame = globalThis.made = document.createElement("iframe"); `+make+` })()`)
+			chrome.Until(t, tab, armed("made.contentWindow"))
+			wantCounts(t, s, tab, "made.contentWindow")
+			s.set(func(s *site) { s.ended = wire.EndedByAdmin })
+			chrome.Until(t, tab, `made.contentWindow.curfew.state === "ended"`)
+		})
+	}
+}
+
 // A10: two frames beside each other count alike, and so does what is left when one of them is removed.
 func TestA10_SiblingAndRemovedFrames(t *testing.T) {
 	t.Parallel()

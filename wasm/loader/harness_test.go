@@ -35,6 +35,7 @@ type beat struct {
 	Idle  int64  `json:"idle"`
 	Age   int64  `json:"age"`
 	Nonce string `json:"nonce"`
+	HTU   string `json:"htu"`
 	Stay  bool   `json:"stay"`
 	From  string `json:"-"` // the page that sent it
 	At    int64  `json:"-"` // when it came, by the verifier's clock
@@ -259,6 +260,9 @@ func (s *site) heartbeat(w http.ResponseWriter, r *http.Request) {
 	issued, err := strconv.ParseInt(b.Nonce, 10, 64)
 	if err != nil {
 		s.t.Errorf("a heartbeat with the nonce %q", b.Nonce)
+	}
+	if want := s.URL + "/.curfew/heartbeat"; b.HTU != want {
+		s.t.Errorf("a heartbeat for %q, want %q", b.HTU, want)
 	}
 	b.From, b.At, b.Acted = r.Referer(), now, min(now, issued+b.Age)-b.Idle
 	s.beats = append(s.beats, b)

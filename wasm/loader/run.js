@@ -7,7 +7,7 @@ const patience = 60_000; // for one download, in milliseconds
 // What the agent needs of the browser, as it was when this script ran: a fetch or Date that the page puts in the place of the
 // browser's is not ours. Some a browser does not have, and reading some throws where storage is blocked; the agent says what it misses.
 const own = {};
-for (const name of ["Object", "Array", "Uint8Array", "Date", "URL", "console", "AbortController", "encodeURIComponent", "document", "location",
+for (const name of ["Object", "Array", "Uint8Array", "Date", "URL", "console", "AbortController", "encodeURIComponent", "document", "location", "origin",
   "performance", "crypto", "fetch", "Promise", "JSON", "Intl", "navigator", "indexedDB", "localStorage", "BroadcastChannel", "EventSource", "Notification"]) {
   try { own[name] = globalThis[name]; } catch { /* missing */ }
 }

@@ -41,6 +41,11 @@ func New(prefix string) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	if origin == "null" { // a frame without an address of its own has the origin of the page above it (A10)
+		if origin, err = jsvalue.Text(safejs.Global(), "origin", maxAddress); err != nil {
+			return nil, err
+		}
+	}
 	v := &Verifier{base: origin + prefix}
 	for _, global := range [...]struct {
 		name string
