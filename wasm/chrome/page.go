@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,15 @@ func Go(t testing.TB, tab context.Context, url string) {
 	t.Helper()
 	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
 		t.Fatalf("opening %s: %v", url, err)
+	}
+}
+
+// Back goes one page back in the tab's history. The page may be gone before it can say that it has heard.
+func Back(t testing.TB, tab context.Context) {
+	t.Helper()
+	_, err := chromedp.Run(tab, chromedp.Evaluate[any](`history.back()`))
+	if err != nil && !strings.Contains(err.Error(), "navigated or closed") {
+		t.Fatalf("going back: %v", err)
 	}
 }
 

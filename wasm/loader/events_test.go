@@ -134,7 +134,7 @@ func TestA14_StreamIsHandedOn(t *testing.T) {
 		chrome.Go(t, tab, s.URL+"/bye")
 	}
 	back := func(t testing.TB, s *site, tab context.Context) {
-		chrome.Eval[any](t, tab, `void history.back()`)
+		chrome.Back(t, tab)
 		chrome.Until(t, tab, `globalThis.kept && location.pathname === "/back"`)
 	}
 	for name, c := range map[string]struct {

@@ -386,7 +386,7 @@ func TestA13_FrameInTheBackForwardCache(t *testing.T) {
 	chrome.Until(t, tab, armed(inner))
 	chrome.Eval[any](t, tab, `void (globalThis.same = true, addEventListener("pageshow", (e) => { globalThis.persisted = e.persisted }))`)
 	chrome.Go(t, tab, s.URL+"/bye")
-	chrome.Eval[any](t, tab, `void history.back()`)
+	chrome.Back(t, tab)
 	chrome.Until(t, tab, `location.pathname === "/top" && `+armed("window"))
 	if !chrome.Eval[bool](t, tab, `globalThis.same && globalThis.persisted`) {
 		t.Fatal("the page was loaded anew, so this test says nothing")

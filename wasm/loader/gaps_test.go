@@ -93,7 +93,7 @@ func TestA13_BackForwardCache(t *testing.T) {
 			if c.over {
 				s.set(func(s *site) { s.ended = wire.Inactivity })
 			}
-			chrome.Eval[any](t, tab, `void history.back()`)
+			chrome.Back(t, tab)
 			chrome.Until(t, tab, `globalThis.kept && location.pathname === "/back"`)
 			chrome.Until(t, tab, coverStands)
 			wantCovered(t, tab)

@@ -354,7 +354,8 @@ func (s *site) set(change func(*site)) {
 	change(s)
 }
 
-// warnInactivity makes the inactivity warning due, with about left milliseconds to go.
+// warnInactivity makes the inactivity warning due, with about left milliseconds to go. A page that has seen activity just before goes by
+// that, as it must; load it anew.
 func (s *site) warnInactivity(left int64) {
 	s.set(func(s *site) {
 		s.active = s.now() - s.settings.InactivityTimeout + left

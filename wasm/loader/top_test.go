@@ -40,7 +40,8 @@ func TestDialogStaysOnTop(t *testing.T) {
 				if when == "before" {
 					act()
 				}
-				s.warnInactivity(110_000)
+				// Not warnInactivity: the page knows of the click.
+				s.set(func(s *site) { s.settings.InactivityTimeout = s.settings.InactivityWarning + 1000 })
 				chrome.Until(t, tab, inRoot(dialogOpen))
 				if when == "after" {
 					act()

@@ -133,7 +133,7 @@ func TestA15_AnotherUserGetsNothing(t *testing.T) {
 	if chrome.Eval[bool](t, tab, `document.getElementById("note").value !== ""`) {
 		t.Error("the other user sees the work")
 	}
-	chrome.Eval[any](t, tab, `void history.back()`)
+	chrome.Back(t, tab)
 	chrome.Until(t, tab, `location.pathname === "/edit" && document.getElementById("note")?.value !== "half a sentence"`)
 }
 

@@ -142,7 +142,7 @@ func (c *chromium) do(page, verb string, args []string) {
 		chrome.Go(c, tab, c.url+"/away")
 		c.mute[page] = true
 	case "back":
-		chrome.Eval[any](c, tab, `void history.back()`)
+		chrome.Back(c, tab)
 		chrome.Until(c, tab, `location.pathname === "/"`)
 		c.mute[page] = false
 	default:
