@@ -30,8 +30,8 @@ func TestFirefox_A13_BackForwardCache(t *testing.T) {
 			tab, _ := openFirefox(t, s, browser, c.script)
 			s.set(func(s *site) {
 				s.cache, s.enforces, s.active = "no-cache", true, s.now()
-				if c.over { // it ends in a few seconds
-					s.settings.InactivityTimeout, s.settings.InactivityWarning = 5000, 1000
+				if c.over { // it ends soon, but not before the page has loaded on a busy machine
+					s.settings.InactivityTimeout, s.settings.InactivityWarning = 25_000, 1000
 				}
 			})
 			firefox.Go(t, tab, s.URL+"/kept")
@@ -40,7 +40,7 @@ func TestFirefox_A13_BackForwardCache(t *testing.T) {
 			firefox.Go(t, tab, s.URL+"/bye")
 			n, last := len(s.allBeats()), lastActive(s)
 			if c.over {
-				needs.Until(t, "the deadline", func() bool { return clockNow(s) > last+6000 })
+				needs.Until(t, "the deadline", func() bool { return clockNow(s) > last+26_000 })
 			}
 			release := holdBack(s)
 			firefox.Back(t, tab, 1)
