@@ -135,8 +135,11 @@ const hangs = `{
 		const exports = { ...instance.exports, resume: () => globalThis.hung || instance.exports.resume() };
 		return Object.create(WebAssembly.Instance.prototype, { exports: { value: exports } });
 	};
-	const now = performance.now.bind(performance);
+	const now = performance.now.bind(performance), start = setTimeout;
 	performance.now = () => now() + (globalThis.later ?? 0);
+	// A timer of its own that is due tries for ever to enter it.
+	globalThis.setTimeout = (then, millis, ...rest) => start(function due() { globalThis.hung ? start(due, 50) : then(...rest) }, millis);
+	globalThis.after = (millis) => new Promise((done) => start(done, millis, true));
 }`
 
 // D5: an agent that hangs is noticed by the first thing that somebody does after it should have woken: the page is covered at once, and
@@ -152,7 +155,7 @@ func TestD5_HungAgentCoversThePage(t *testing.T) {
 	knows(t, tab)
 	chrome.Eval[any](t, tab, `void (globalThis.hung = true)`)
 	press(t, tab, "a")
-	wait(t, tab, "300")
+	chrome.Eval[bool](t, tab, `after(300)`)
 	if !chrome.Eval[bool](t, tab, pageIsSeen) {
 		t.Fatal("the page was covered before the agent was late")
 	}
