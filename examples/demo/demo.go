@@ -38,6 +38,7 @@ limits:
   inactivity_timeout: {min: 30s}
   inactivity_warning: {min: 20s}
   policy_check: {min: 30s}
+switches: {AllowCustomSessionDuration: true, AllowCustomInactivityDuration: true, FCB.UCIInactivityTimeout: true}
 environments:
   - id: clinic-short
     origin: %s

@@ -25,6 +25,7 @@ data: %q
 limits:
   inactivity_timeout: {min: 30s}
   inactivity_warning: {min: 20s}
+switches: {AllowCustomSessionDuration: true, AllowCustomInactivityDuration: true, FCB.UCIInactivityTimeout: true}
 environments:
   - id: cases
     origin: %s

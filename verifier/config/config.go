@@ -1,33 +1,34 @@
-// Package config reads the verifier's one YAML file, strictly: an unknown key, a value without a unit or a setting out of range
-// is an error that names the place, the value and what is allowed.
+// Package config reads the verifier's one YAML file and the environment variables that stand above it, strictly: an unknown key, a value
+// without a unit or a setting out of range is an error that names the place, the value and what is allowed.
 package config
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"regexp"
-
-	"github.com/goccy/go-yaml"
+	"strings"
+	"time"
 
 	"github.com/curfew-project/curfew/shared/policy"
 )
 
-// Config is the whole file. See the README for each key.
+// Config is the whole configuration. See the README for each key.
 type Config struct {
-	Listen         string        `yaml:"listen"`
-	OperatorListen string        `yaml:"operator_listen"`
-	Prefix         string        `yaml:"prefix"`
-	Data           string        `yaml:"data"`
-	Keys           string        `yaml:"keys"`
-	Texts          string        `yaml:"texts"` // directory with the operator's own languages (C7); empty: none
-	CookieRenewal  Length        `yaml:"cookie_renewal"`
-	PolicyChecks   PolicyChecks  `yaml:"policy_checks"`
-	Limits         Limits        `yaml:"limits"`
-	Environments   []Environment `yaml:"environments"`
+	Listen         string          `yaml:"listen"`
+	OperatorListen string          `yaml:"operator_listen"`
+	Prefix         string          `yaml:"prefix"`
+	Data           string          `yaml:"data"`
+	Keys           string          `yaml:"keys"`
+	Texts          string          `yaml:"texts"` // directory with the operator's own languages (C7); empty: none
+	CookieRenewal  Length          `yaml:"cookie_renewal"`
+	PolicyChecks   PolicyChecks    `yaml:"policy_checks"`
+	Limits         Limits          `yaml:"limits"`
+	Audit          Audit           `yaml:"audit"`
+	Admin          Admin           `yaml:"admin"`
+	Console        *Console        `yaml:"console"`  // nil: there is none
+	Switches       Switches        `yaml:"switches"` // nil: administrators decide
+	Providers      []NamedProvider `yaml:"providers" by:"id"`
+	Environments   []Environment   `yaml:"environments" by:"id"`
+
+	places    places
+	variables []Variable
 }
 
 // PolicyChecks bounds what this process asks of one identity provider (A5).
@@ -55,98 +56,30 @@ type Floor struct {
 	Min *Length `yaml:"min"`
 }
 
-// Default is the configuration that a file changes.
+// Default is the configuration that a file and variables change.
 func Default() Config {
 	return Config{
 		Listen: "127.0.0.1:8480", OperatorListen: "127.0.0.1:8481", Prefix: "/.curfew/", Data: "curfew-data",
 		CookieRenewal: Length(policy.MaxCookieRenewal), PolicyChecks: PolicyChecks{Rate: 20, Concurrency: 8},
+		Audit: Audit{Retention: Length(defaultRetention)}, Admin: Admin{Socket: "curfew.sock"},
 	}
 }
 
-// maxFile bounds the file.
-const maxFile = 1 << 20
-
-// Load reads and validates a file. Relative paths in it are relative to it.
-func Load(path string) (Config, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return Config{}, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return Config{}, err
-	}
-	c, err := Parse(text)
-	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	base := filepath.Dir(path)
-	relative := func(p *string) {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(base, *p)
-		}
-	}
-	relative(&c.Data)
-	relative(&c.Keys)
-	relative(&c.Texts)
-	for i := range c.Environments {
-		env := &c.Environments[i]
-		relative(&env.Provider.ClientSecretFile)
-		if env.HandIn != nil {
-			relative(&env.HandIn.SecretFile)
-		}
-	}
-	return c, nil
+// PolicyLimits are the limits in force.
+func (c Config) PolicyLimits() policy.Limits {
+	limits := policy.DefaultLimits()
+	limits.SessionTimeout.Min = orDefault(c.Limits.SessionTimeout.Min, limits.SessionTimeout.Min)
+	limits.SessionTimeout.Max = orDefault(c.Limits.SessionTimeout.Max, limits.SessionTimeout.Max)
+	limits.InactivityTimeout.Min = orDefault(c.Limits.InactivityTimeout.Min, limits.InactivityTimeout.Min)
+	limits.InactivityTimeout.Max = orDefault(c.Limits.InactivityTimeout.Max, limits.InactivityTimeout.Max)
+	limits.InactivityWarning = orDefault(c.Limits.InactivityWarning.Min, limits.InactivityWarning)
+	return limits
 }
 
-// Parse reads and validates the text of a file. The error has every violation, or the line and column of what cannot be read.
-func Parse(text []byte) (Config, error) {
-	if len(text) > maxFile {
-		return Config{}, fmt.Errorf("the file has more than %d bytes", maxFile)
-	}
-	c := Default()
-	if err := decode(text, &c); err != nil {
-		return Config{}, err
-	}
-	if c.Listen == "" && c.Prefix == "" && len(c.Environments) == 0 {
-		return Config{}, errors.New("the file is empty: it needs environments, each with id, origin and provider")
-	}
-	if c.Keys == "" {
-		c.Keys = filepath.Join(c.Data, "keys")
-	}
-	if err := c.validate(); err != nil {
-		return Config{}, err
-	}
-	return c, nil
-}
+// checkFloor is the least interval between two policy checks.
+func (c Config) checkFloor() time.Duration { return orDefault(c.Limits.PolicyCheck.Min, defaultFloor) }
 
-// wrongType is how the library tells of a value of another type than its key has. It only says what is shown.
-var wrongType = regexp.MustCompile(`cannot unmarshal \w+ into Go struct field \S+ of type (\w+)`)
-
-var wanted = map[string]string{"bool": "true or false", "float64": "a number", "int": "a whole number", "string": "a text"}
-
-// plain says in the file's own words what the library says in Go's.
-func plain(text string) string {
-	return wrongType.ReplaceAllStringFunc(text, func(found string) string {
-		kind := wrongType.FindStringSubmatch(found)[1]
-		if words, ok := wanted[kind]; ok {
-			return "the value must be " + words
-		}
-		return "the value has the wrong type"
-	})
-}
-
-// decode reads YAML. The library panics on some malformed texts, which fuzzing found; here that is an error like any other.
-func decode(text []byte, into *Config) (err error) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			err = fmt.Errorf("the file cannot be read as YAML: %v", problem)
-		}
-	}()
-	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(into)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return errors.New(plain(yaml.FormatError(err, false, true)))
-	}
-	return nil
+// fromVariable reports whether the value of a path was read from a variable.
+func (c Config) fromVariable(path string) bool {
+	return strings.HasPrefix(c.places.of(path), variablePrefix)
 }

@@ -22,6 +22,7 @@ cookie_renewal: 5m
 policy_checks:
   rate: 5
   concurrency: 4
+switches: {AllowCustomSessionDuration: true, AllowCustomInactivityDuration: true, FCB.UCIInactivityTimeout: true}
 environments:
   - id: clinic
     origin: https://records.example
@@ -68,7 +69,8 @@ func TestLoad(t *testing.T) {
 	}
 	env := c.Environments[0]
 	if got, want := env.InForce(), (settings.Environment{
-		ID: "clinic", Origin: "https://records.example", ClockSkew: 30 * time.Second,
+		ID: "clinic", Kind: settings.App, Origin: "https://records.example", First: "https://records.example", ClockSkew: 30 * time.Second,
+		Switches: policy.AllOn().With(policy.WSFedNonceCookieEnabled, false),
 		Settings: policy.Settings{SessionTimeout: 12 * time.Hour, SessionWarning: 20 * time.Minute,
 			InactivityTimeout: 15 * time.Minute, InactivityWarning: 2 * time.Minute, AnyActivityStays: true},
 		Check:   settings.PolicyCheck{Interval: 30 * time.Minute, Budget: 4 * time.Hour, Cap: 12 * time.Hour, Absence: 720 * time.Hour},
@@ -104,7 +106,7 @@ func TestWhatIsNotWrittenIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, want := c.Environments[0].InForce(), (settings.Environment{
-		ID: "a", Origin: "https://a.example",
+		ID: "a", Kind: settings.App, Origin: "https://a.example", First: "https://a.example",
 		Settings: policy.Settings{SessionWarning: 20 * time.Minute, InactivityWarning: 2 * time.Minute},
 		Check:    settings.PolicyCheck{Interval: time.Hour, Budget: 8 * time.Hour, Cap: 24 * time.Hour, Absence: 2160 * time.Hour},
 		SignOut:  settings.SignOut{Clear: []string{"cache", "storage"}},
@@ -153,8 +155,8 @@ func TestBadInputIsNamed(t *testing.T) {
 		from, to string
 		want     []string
 	}{
-		"unknown key":          {"listen:", "lisen:", []string{"lisen", "[2:1]"}},
-		"unknown nested key":   {"session_timeout:", "session_timout:", []string{"session_timout", "[39:7]"}},
+		"unknown key":          {"listen:", "lisen:", []string{`[2:1] unknown field "lisen"; allowed: listen, operator_listen`}},
+		"unknown nested key":   {"session_timeout:", "session_timout:", []string{`[40:7] unknown field "session_timout" in environments[0].settings; allowed: session_timeout, session_warning`}},
 		"key twice":            {"data: state", "data: state\ndata: other", []string{"data"}},
 		"not YAML":             {"environments:", "environments: [", []string{"["}},
 		"no unit":              {"inactivity_timeout: 15m", "inactivity_timeout: 15", []string{`"15"`, "20m"}},
@@ -181,7 +183,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		"limit in half a s":    {"cookie_renewal: 5m", "limits: {session_timeout: {min: 90500ms}}", []string{"limits.session_timeout.min is 1m30.5s; allowed: whole seconds"}},
 		"rate":                 {"rate: 5", "rate: 0.09", []string{"policy_checks.rate is 0.09; allowed: 0.1 to 10000 a second"}},
 		"high rate":            {"rate: 5", "rate: 10001", []string{"policy_checks.rate is 10001; allowed: 0.1 to 10000"}},
-		"no rate":              {"rate: 5", "rate: .nan", []string{"policy_checks.rate is NaN; allowed: 0.1 to 10000"}},
+		"no rate":              {"rate: 5", "rate: .nan", []string{`[9:9] policy_checks.rate: ".nan" is not a number`}},
 		"concurrency":          {"concurrency: 4", "concurrency: 0", []string{"policy_checks.concurrency is 0; allowed: 1 to 256"}},
 		"high concurrency":     {"concurrency: 4", "concurrency: 257", []string{"policy_checks.concurrency is 257; allowed: 1 to 256"}},
 		"skew":                 {"clock_skew: 30s", "clock_skew: 61s", []string{"environment clinic: provider.clock_skew is 1m1s; allowed: 0s to 1m"}},
@@ -204,10 +206,10 @@ func TestBadInputIsNamed(t *testing.T) {
 		"B4 directive twice":   {"clear_site_data: [storage]", "clear_site_data: [cache, cache]", []string{`sign_out.clear_site_data has "cache"`}},
 		"A6 no client":         {"client_id: records-app", "client_id: ''", []string{"hand_in.client_id is empty"}},
 		"A6 no secret":         {"secret_file: hand-in-secret", "secret_file: ''", []string{"hand_in.secret_file is empty"}},
-		"bare number":          {"interval: 30m", "interval: 30", []string{"[27:17] environments[0].policy_check.interval: \"30\" is not a length of time"}},
+		"bare number":          {"interval: 30m", "interval: 30", []string{"[28:17] environments[0].policy_check.interval: \"30\" is not a length of time"}},
 		"days":                 {"absence: 720h", "absence: 30d", []string{"environments[0].policy_check.absence: \"30d\""}},
 		"no timeout":           {"session_timeout: 12h", "session_timeout: Provider", []string{"environments[0].settings.session_timeout: \"Provider\" is no session timeout"}},
-		"yes":                  {"bypass: false", "bypass: yes", []string{"the value must be true or false"}},
+		"yes":                  {"bypass: false", "bypass: yes", []string{`environments[0].policy_check.bypass: "yes" is not true or false`}},
 		"D5 short absence":     {"absence: 720h", "absence: 23h", []string{"policy_check.absence is 23h; allowed: 24h to 8760h"}},
 		"D5 long absence":      {"absence: 720h", "absence: 8761h", []string{"policy_check.absence is 8761h"}},
 		"A6 no sign-in":        {"sign_in: /login", "sign_in: ''", []string{`hand_in.sign_in is ""`}},

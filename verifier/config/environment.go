@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"time"
 
 	"github.com/curfew-project/curfew/shared/policy"
@@ -10,13 +11,19 @@ import (
 // Environment is one application.
 type Environment struct {
 	ID          string      `yaml:"id"`
+	Kind        string      `yaml:"kind"` // of settings.Kinds; empty: app
 	Origin      string      `yaml:"origin"`
+	Origins     []string    `yaml:"origins"` // besides origin
 	Provider    Provider    `yaml:"provider"`
-	Settings    Settings    `yaml:"settings"`
+	Settings    *Settings   `yaml:"settings"` // nil: administrators decide
+	Switches    Switches    `yaml:"switches"` // nil: administrators decide
+	Clients     *Clients    `yaml:"clients"`  // nil: administrators decide
 	PolicyCheck PolicyCheck `yaml:"policy_check"`
 	SignOut     SignOut     `yaml:"sign_out"`
 	HandIn      *HandIn     `yaml:"hand_in"` // nil: the application cannot hand in sessions
 	Page        Page        `yaml:"page"`
+
+	deployment Switches // those of the file, for all environments
 }
 
 // Settings are policy.Settings as the file has them. A missing value keeps its default.
@@ -63,39 +70,45 @@ var (
 	cleared   = []string{"cache", "storage"}
 )
 
-// PolicyLimits are the limits in force.
-func (c Config) PolicyLimits() policy.Limits {
-	limits := policy.DefaultLimits()
-	limits.SessionTimeout.Min = orDefault(c.Limits.SessionTimeout.Min, limits.SessionTimeout.Min)
-	limits.SessionTimeout.Max = orDefault(c.Limits.SessionTimeout.Max, limits.SessionTimeout.Max)
-	limits.InactivityTimeout.Min = orDefault(c.Limits.InactivityTimeout.Min, limits.InactivityTimeout.Min)
-	limits.InactivityTimeout.Max = orDefault(c.Limits.InactivityTimeout.Max, limits.InactivityTimeout.Max)
-	limits.InactivityWarning = orDefault(c.Limits.InactivityWarning.Min, limits.InactivityWarning)
-	return limits
-}
+// maxOrigins is how many origins an environment may have.
+const maxOrigins = 16
 
-// checkFloor is the least interval between two policy checks.
-func (c Config) checkFloor() time.Duration { return orDefault(c.Limits.PolicyCheck.Min, defaultFloor) }
-
-// PolicySettings are an environment's settings in force.
+// PolicySettings are the times that the file has for an environment, whatever the switches are.
 func (e Environment) PolicySettings() policy.Settings {
 	s := policy.Defaults()
-	s.SessionTimeout = orDefault(e.Settings.SessionTimeout, s.SessionTimeout)
-	s.SessionWarning = orDefault(e.Settings.SessionWarning, s.SessionWarning)
-	s.InactivityTimeout = orDefault(e.Settings.InactivityTimeout, s.InactivityTimeout)
-	s.InactivityWarning = orDefault(e.Settings.InactivityWarning, s.InactivityWarning)
-	s.AnyActivityStays = e.Settings.AnyActivityStays
+	if from := e.Settings; from != nil {
+		s.SessionTimeout = orDefault(from.SessionTimeout, s.SessionTimeout)
+		s.SessionWarning = orDefault(from.SessionWarning, s.SessionWarning)
+		s.InactivityTimeout = orDefault(from.InactivityTimeout, s.InactivityTimeout)
+		s.InactivityWarning = orDefault(from.InactivityWarning, s.InactivityWarning)
+		s.AnyActivityStays = from.AnyActivityStays
+	}
 	return s
 }
 
-// InForce is the environment as the verifier serves it.
-func (e Environment) InForce() settings.Environment {
+// Owned says which parts of an environment the file fixes. Administrators cannot change those.
+type Owned struct{ Settings, Switches, Clients, Name bool }
+
+// Document is what the file says of what administrators could decide otherwise, and which of it they cannot. The rest is the defaults.
+// Origins and kind are always the file's.
+func (e Environment) Document() (settings.Document, Owned) {
+	doc := settings.New()
+	doc.Kind, doc.Name, doc.Origins, doc.Provider = e.kind(), e.Page.Name, e.AllOrigins(), e.Provider.Use
+	doc.Settings, doc.Switches = settings.Times(e.PolicySettings()), maps.Clone(map[policy.Switch]bool(e.Switches))
+	if e.Clients != nil {
+		doc.Clients = e.Clients.inForce()
+	}
+	return doc, Owned{Settings: e.Settings != nil, Switches: e.Switches != nil, Clients: e.Clients != nil, Name: e.Page.Name != ""}
+}
+
+// Base is what the file alone says of an environment, at its first origin: everything but times, switches and clients.
+func (e Environment) Base() settings.Environment {
 	clear := cleared
 	if e.SignOut.ClearSiteData != nil {
 		clear = *e.SignOut.ClearSiteData
 	}
 	return settings.Environment{
-		ID: e.ID, Origin: e.Origin, Settings: e.PolicySettings(), ClockSkew: time.Duration(e.Provider.ClockSkew),
+		ID: e.ID, Kind: e.kind(), Origin: e.Origin, First: e.Origin, ClockSkew: time.Duration(e.Provider.ClockSkew),
 		Check: settings.PolicyCheck{
 			Bypass:   e.PolicyCheck.Bypass,
 			Interval: orDefault(e.PolicyCheck.Interval, defaultInterval),
@@ -106,4 +119,23 @@ func (e Environment) InForce() settings.Environment {
 		SignOut: settings.SignOut{HereOnly: e.SignOut.HereOnly, Clear: append([]string{}, clear...)},
 		Page:    e.Page.inForce(),
 	}
+}
+
+// InForce is the environment, at its first origin, as the verifier serves it where administrators have decided nothing.
+func (e Environment) InForce() settings.Environment {
+	doc, _ := e.Document()
+	env := e.Base()
+	env.Switches, env.Clients = doc.On(settings.Document{Switches: e.deployment}), doc.Clients
+	env.Settings = policy.Settings(doc.Settings).Switched(env.Switches)
+	return env
+}
+
+// AllOrigins are the environment's origins, the first of them first.
+func (e Environment) AllOrigins() []string { return append([]string{e.Origin}, e.Origins...) }
+
+func (e Environment) kind() settings.Kind {
+	if e.Kind == "" {
+		return settings.App
+	}
+	return settings.Kind(e.Kind)
 }

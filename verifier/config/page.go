@@ -29,25 +29,25 @@ func (p Page) inForce() settings.Page {
 	return settings.Page{Name: p.Name, Logo: p.Logo, Frames: slices.Clone(p.Frames), Notify: p.Notify}
 }
 
-func (p Page) validate(all *problems, at, origin string) {
+func (p Page) validate(b block, own []string) {
 	if n := utf8.RuneCountInString(p.Name); n > maxName || p.Name != strings.TrimSpace(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) || !utf8.ValidString(p.Name) {
-		all.add("%s: page.name is %q, %d characters; allowed: up to %d in one line, without spaces around it", at, p.Name, n, maxName)
+		b.add("page.name", "is %q, %d characters; allowed: up to %d in one line, without spaces around it", p.Name, n, maxName)
 	}
 	if p.Logo != "" && !logoAddress(p.Logo) {
-		all.add("%s: page.logo is %q; allowed: a path such as /logo.svg, or an https address, up to %d bytes, with what is not ASCII percent-encoded", at, p.Logo, maxLogo)
+		b.add("page.logo", "is %q; allowed: a path such as /logo.svg, or an https address, up to %d bytes, with what is not ASCII percent-encoded", p.Logo, maxLogo)
 	}
 	if len(p.Frames) > maxFrames {
-		all.add("%s: page.frames has %d origins; allowed: up to %d", at, len(p.Frames), maxFrames)
+		b.add("page.frames", "has %d origins; allowed: up to %d", len(p.Frames), maxFrames)
 	}
 	for i, frame := range p.Frames {
 		problem := checkOrigin(frame)
 		switch {
 		case problem != "":
-			all.add("%s: page.frames has %q; allowed: %s", at, frame, problem)
-		case frame == origin:
-			all.add("%s: page.frames has %q, the environment's own origin; allowed: others, because frames of its own always take part", at, frame)
+			b.addItem("page.frames", i, "has %q; allowed: %s", frame, problem)
+		case slices.Contains(own, frame):
+			b.addItem("page.frames", i, "has %q, the environment's own origin; allowed: others, because frames of its own always take part", frame)
 		case slices.Contains(p.Frames[:i], frame):
-			all.add("%s: page.frames has %q twice; allowed: each origin once", at, frame)
+			b.addItem("page.frames", i, "has %q twice; allowed: each origin once", frame)
 		}
 	}
 }

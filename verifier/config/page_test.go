@@ -39,12 +39,12 @@ func TestBadPagesAreNamed(t *testing.T) {
 	}
 	good := Page{Name: strings.Repeat("ø", maxName), Logo: "https://cdn.example:8443/logo.svg?v=2", Frames: append(many[1:maxFrames:maxFrames], "https://"+strings.Repeat("a", 245)+".example:8443")}
 	problemsOf := func(p Page) string {
-		var all problems
-		p.validate(&all, "environment a", "https://a.example")
-		return fmt.Sprint(all)
+		var all Problems
+		p.validate(block{all: &all, name: "environment a"}, []string{"https://a.example"})
+		return all.Error()
 	}
 	for _, fine := range []Page{{}, good, {Logo: "/"}, {Logo: "/a%20b.png"}, {Logo: "https://[2001:db8::1]/x"}, {Logo: "/" + strings.Repeat("a", maxLogo-1)}} {
-		if got := problemsOf(fine); got != "[]" {
+		if got := problemsOf(fine); got != "" {
 			t.Errorf("%.80v: %s", fine, got)
 		}
 	}

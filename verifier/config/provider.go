@@ -8,6 +8,8 @@ import (
 
 // Provider is an OpenID provider and the client registered there.
 type Provider struct {
+	// Use is the id of a named provider, which is then all of this; after reading, the rest is that provider's.
+	Use              string       `yaml:"use"`
 	Issuer           string       `yaml:"issuer"`
 	ClientID         string       `yaml:"client_id"`
 	ClientSecretFile string       `yaml:"client_secret_file"`
@@ -15,6 +17,40 @@ type Provider struct {
 	Consent          bool         `yaml:"consent"`
 	ClockSkew        Length       `yaml:"clock_skew"`
 	StaySignedIn     StaySignedIn `yaml:"stay_signed_in"`
+}
+
+// NamedProvider is a provider that several environments can use, also those that administrators create.
+type NamedProvider struct {
+	ID       string `yaml:"id"`
+	Provider `yaml:",inline" without:"use"`
+}
+
+// Named finds a named provider; ok is false when there is none of that id.
+func (c Config) Named(id string) (p Provider, ok bool) {
+	for _, named := range c.Providers {
+		if named.ID == id {
+			p = named.Provider
+			p.Use = id
+			return p, true
+		}
+	}
+	return Provider{}, false
+}
+
+// use gives every environment that names a provider all of it, and the deployment's switches to all of them.
+func (c *Config) use() {
+	for i := range c.Environments {
+		env := &c.Environments[i]
+		if named, ok := c.Named(env.Provider.Use); ok {
+			env.Provider = named
+		}
+		env.deployment = c.Switches
+	}
+	if c.Console != nil {
+		if named, ok := c.Named(c.Console.Provider.Use); ok {
+			c.Console.Provider = named
+		}
+	}
 }
 
 // StaySignedIn is how a user says that they stay signed in (A7): asked on the sign-in page, or told by the provider's claim.
@@ -43,13 +79,7 @@ type HandIn struct {
 const minSecret = 32
 
 // Secret reads the secret that the application's back end shows.
-func (h HandIn) Secret() (string, error) {
-	secret, err := readSecret("hand_in.secret_file", h.SecretFile)
-	if err == nil && len(secret) < minSecret {
-		return "", fmt.Errorf("hand_in.secret_file %s holds %d characters; allowed: %d or more, at random", h.SecretFile, len(secret), minSecret)
-	}
-	return secret, err
-}
+func (h HandIn) Secret() (string, error) { return readLong("hand_in.secret_file", h.SecretFile) }
 
 func readSecret(key, path string) (string, error) {
 	text, err := os.ReadFile(path)
@@ -63,11 +93,43 @@ func readSecret(key, path string) (string, error) {
 	return secret, nil
 }
 
-// Readable reports whether the secrets of an environment can be read from their files.
-func (e Environment) Readable() error {
-	if _, err := e.Provider.Secret(); err != nil || e.HandIn == nil {
-		return err
+// Readable reads every secret and reports those that cannot be had, as Problems, or nil.
+func (c Config) Readable() error {
+	var all Problems
+	whole := block{all: &all, places: c.places}
+	c.secrets(func(path, name, _ string, read func() (string, error)) {
+		if _, err := read(); err != nil {
+			b := whole
+			b.name = name
+			b.tell(path, err)
+		}
+	})
+	return all.orNil()
+}
+
+// secrets visits every file with a secret once for each setting that names it.
+func (c Config) secrets(visit func(path, name, file string, read func() (string, error))) {
+	provider := func(path, name string, p Provider) {
+		if p.ClientSecretFile != "" {
+			visit(path+".client_secret_file", name, p.ClientSecretFile, p.Secret)
+		}
 	}
-	_, err := e.HandIn.Secret()
-	return err
+	for i, named := range c.Providers {
+		provider(item("providers", i), "provider "+named.ID, named.Provider)
+	}
+	if c.Console != nil && c.Console.Provider.Use == "" {
+		provider("console.provider", "console", c.Console.Provider)
+	}
+	for i, e := range c.Environments {
+		path, name := item("environments", i), "environment "+e.ID
+		if e.Provider.Use == "" {
+			provider(path+".provider", name, e.Provider)
+		}
+		if e.HandIn != nil {
+			visit(path+".hand_in.secret_file", name, e.HandIn.SecretFile, e.HandIn.Secret)
+		}
+	}
+	for i, token := range c.Admin.Tokens {
+		visit(item("admin.tokens", i)+".file", "admin token "+token.Name, token.File, token.Secret)
+	}
 }

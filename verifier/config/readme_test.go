@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,47 +19,49 @@ func TestReadmeHasEveryKey(t *testing.T) {
 	if !ok {
 		t.Fatal("the README has no section on the configuration")
 	}
+	// Keys of one group may share a row, which then names the first in full and the others by their last part.
+	documented := func(path string) bool {
+		parent, key := "", path
+		if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
+			parent, key = path[:dot], path[dot+1:]
+		}
+		return slices.ContainsFunc(strings.Split(table, "\n"), func(row string) bool {
+			return strings.Contains(row, "`"+path+"`") || parent != "" && strings.Contains(row, "`"+parent+".") && strings.Contains(row, "`."+key+"`")
+		})
+	}
 	found := 0
 	var walk func(of reflect.Type, path string)
 	walk = func(of reflect.Type, path string) {
 		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
 			of = of.Elem()
 		}
-		if of.Kind() != reflect.Struct {
+		// What is as in an environment has a row that says so.
+		again := strings.HasPrefix(path, "console.") || strings.HasPrefix(path, "providers[].")
+		if of.Kind() == reflect.Map && of.Elem().Kind() == reflect.Struct {
+			of, path = of.Elem(), path+".<name>"
+		}
+		if of.Kind() != reflect.Struct || again && documented(path) {
 			found++
-			// Keys of one group may share a row, which then names the first in full and the others by their last part.
-			parent, key := "", path
-			if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
-				parent, key = path[:dot], path[dot+1:]
-			}
-			shares := false
-			for _, row := range strings.Split(table, "\n") {
-				shares = shares || strings.Contains(row, "`"+path+"`") || parent != "" && strings.Contains(row, "`"+parent+".") && strings.Contains(row, "`."+key+"`")
-			}
-			if !shares {
+			if !documented(path) {
 				t.Errorf("the README does not document %s", path)
 			}
 			return
 		}
-		for i := range of.NumField() {
-			name, nested := of.Field(i).Tag.Get("yaml"), path
-			switch {
-			case path == "" && name == "environments":
-				nested = "environments[]"
-			case nested == "":
-				nested = name
-			default:
-				nested += "." + name
+		for _, f := range fieldsOf(of) {
+			nested := join(path, f.name)
+			if f.by != "" {
+				nested += "[]"
 			}
+			kind := of.FieldByIndex(f.index).Type
 			// What is below an environment is written with an ellipsis.
-			if rest, below := strings.CutPrefix(nested, "environments[]."); below && of.Field(i).Type != reflect.TypeFor[string]() || below && strings.Contains(rest, ".") {
+			if rest, below := strings.CutPrefix(nested, "environments[]."); below && kind != reflect.TypeFor[string]() || below && strings.Contains(rest, ".") {
 				nested = "…" + rest
 			}
-			walk(of.Field(i).Type, nested)
+			walk(kind, nested)
 		}
 	}
 	walk(reflect.TypeFor[Config](), "")
-	if found < 35 {
+	if found < 70 {
 		t.Errorf("only %d keys found", found)
 	}
 }

@@ -3,9 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,61 +20,62 @@ var (
 	prefixPattern = regexp.MustCompile(`^/([A-Za-z0-9._~-]+/)+$`)
 )
 
+const idAllowed = "1 to 64 lower-case letters, digits and hyphens"
+
 // Bounds of policy_checks.
 const (
 	minRate, maxRate               = 0.1, 10_000.0
 	minConcurrency, maxConcurrency = 1, 256
 )
 
-// problems collects everything that is wrong, so that it is reported at once.
-type problems []error
+// sorted are the keys of a map, in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Errorf(format, args...)) }
-
-// within adds a problem unless a length is in a range and whole seconds.
-func (p *problems) within(key string, value, least, most time.Duration) {
-	if value < least || value > most || value%policy.Granularity != 0 {
-		p.add("%s is %s; allowed: %s to %s, in whole seconds", key, policy.Format(value), policy.Format(least), policy.Format(most))
-	}
-}
-
+// validate returns everything that is wrong, as Problems, or nil.
 func (c Config) validate() error {
-	var all problems
+	var all Problems
+	b := block{all: &all, places: c.places}
 	for _, address := range []struct{ key, value string }{{"listen", c.Listen}, {"operator_listen", c.OperatorListen}} {
 		_, port, err := net.SplitHostPort(address.value)
 		if number, portErr := strconv.Atoi(port); err != nil || portErr != nil || number < 0 || number > 65535 {
-			all.add("%s is %q; allowed: host:port, such as 127.0.0.1:8480", address.key, address.value)
+			b.add(address.key, "is %q; allowed: host:port, such as 127.0.0.1:8480", address.value)
 		}
 	}
 	if c.Listen == c.OperatorListen && !strings.HasSuffix(c.Listen, ":0") {
-		all.add("operator_listen is %q like listen; allowed: another address, because it is not for the public", c.OperatorListen)
+		b.add("operator_listen", "is %q like listen; allowed: another address, because it is not for the public", c.OperatorListen)
 	}
-	all.within("cookie_renewal", time.Duration(c.CookieRenewal), policy.MinCookieRenewal, policy.MaxCookieRenewal)
+	b.within("cookie_renewal", time.Duration(c.CookieRenewal), policy.MinCookieRenewal, policy.MaxCookieRenewal)
 	if !prefixPattern.MatchString(c.Prefix) || path.Clean(c.Prefix)+"/" != c.Prefix {
-		all.add("prefix is %q; allowed: a path that begins and ends with a slash, such as /.curfew/", c.Prefix)
+		b.add("prefix", "is %q; allowed: a path that begins and ends with a slash, such as /.curfew/", c.Prefix)
 	}
 	if c.Data == "" {
-		all.add("data is empty; allowed: a directory")
+		b.add("data", "is empty; allowed: a directory")
 	}
 	if rate := c.PolicyChecks.Rate; !(rate >= minRate && rate <= maxRate) { // this way round for what is no number
-		all.add("policy_checks.rate is %g; allowed: %g to %g a second", rate, minRate, maxRate)
+		b.add("policy_checks.rate", "is %g; allowed: %g to %g a second", rate, minRate, maxRate)
 	}
 	if at := c.PolicyChecks.Concurrency; at < minConcurrency || at > maxConcurrency {
-		all.add("policy_checks.concurrency is %d; allowed: %d to %d", at, minConcurrency, maxConcurrency)
+		b.add("policy_checks.concurrency", "is %d; allowed: %d to %d", at, minConcurrency, maxConcurrency)
 	}
-	limitsHold := c.validateLimits(&all)
-	if len(c.Environments) == 0 {
-		all.add("environments is empty; allowed: one or more, each with id, origin and provider")
+	limitsHold := c.validateLimits(b)
+	c.Audit.validate(b.below("audit", "audit"))
+	c.Admin.validate(b.below("admin", "admin"))
+	c.validateProviders(b)
+	if len(c.Environments) == 0 && c.Console == nil {
+		b.add("environments", "is empty; allowed: one or more, each with id, origin and provider, or a console in which they are created")
 	}
-	c.validateEnvironments(&all, limitsHold)
-	return errors.Join(all...)
+	c.validateEnvironments(b, limitsHold)
+	return all.orNil()
 }
 
 // validateLimits reports whether the limits make sense, so that settings can be held against them.
-func (c Config) validateLimits(all *problems) bool {
-	before := len(*all)
-	if err := c.PolicyLimits().Validate(); err != nil {
-		*all = append(*all, err)
+func (c Config) validateLimits(b block) bool {
+	before := len(*b.all)
+	var violations policy.Violations
+	if errors.As(c.PolicyLimits().Validate(), &violations) {
+		for _, v := range violations {
+			b.tell(v.Setting, v)
+		}
 	}
 	for _, limit := range []struct {
 		key   string
@@ -83,57 +86,88 @@ func (c Config) validateLimits(all *problems) bool {
 		{"inactivity_warning.min", c.Limits.InactivityWarning.Min},
 	} {
 		if limit.value != nil && time.Duration(*limit.value)%policy.Granularity != 0 {
-			all.add("limits.%s is %s; allowed: whole seconds", limit.key, policy.Format(time.Duration(*limit.value)))
+			b.add("limits."+limit.key, "is %s; allowed: whole seconds", policy.Format(time.Duration(*limit.value)))
 		}
 	}
-	all.within("limits.policy_check.min", c.checkFloor(), leastFloor, mostInterval)
-	return len(*all) == before
+	b.within("limits.policy_check.min", c.checkFloor(), leastFloor, mostInterval)
+	return len(*b.all) == before
 }
 
-func (c Config) validateEnvironments(all *problems, limitsHold bool) {
-	ids, hosts := map[string]bool{}, map[string]bool{}
+func (c Config) validateProviders(b block) {
+	ids := map[string]bool{}
+	for i, named := range c.Providers {
+		at := item("providers", i)
+		if !idPattern.MatchString(named.ID) {
+			b.add(at+".id", "is %q; allowed: %s", named.ID, idAllowed)
+		} else if ids[named.ID] {
+			b.add(at+".id", "is %q like another's; allowed: each id once", named.ID)
+		}
+		ids[named.ID] = true
+		named.validate(b.below(at, "provider "+named.ID), "")
+	}
+}
+
+func (c Config) validateEnvironments(b block, limitsHold bool) {
+	ids, hosts := map[string]bool{ConsoleID: true}, map[string]bool{}
+	if c.Console != nil {
+		env := c.Console.Environment()
+		own := b.below("console", ConsoleID)
+		c.Console.validate(own)
+		c.validateEnvironment(own, env, hosts, limitsHold)
+	}
 	for i, env := range c.Environments {
-		at := fmt.Sprintf("environments[%d]", i)
-		if !idPattern.MatchString(env.ID) {
-			all.add("%s.id is %q; allowed: 1 to 64 lower-case letters, digits and hyphens", at, env.ID)
-		} else if at = "environment " + env.ID; ids[env.ID] {
-			all.add("%s stands twice; allowed: each id once", at)
+		at := item("environments", i)
+		own := b.below(at, "environment "+env.ID)
+		switch {
+		case !idPattern.MatchString(env.ID):
+			own.name = at
+			b.add(at+".id", "is %q; allowed: %s", env.ID, idAllowed)
+		case env.ID == ConsoleID:
+			own.add("id", "is %q; allowed: another, because the console has it", env.ID)
+		case ids[env.ID]:
+			own.tell("id", fmt.Errorf("stands twice; allowed: each id once"))
 		}
 		ids[env.ID] = true
-		if problem := checkOrigin(env.Origin); problem != "" {
-			all.add("%s: origin is %q; allowed: %s", at, env.Origin, problem)
-		} else if host := hostOf(env.Origin); hosts[host] {
-			all.add("%s: origin %s has the host of another environment; allowed: each host once", at, env.Origin)
-		} else {
-			hosts[host] = true
-		}
-		env.validateProvider(all, at)
-		env.validateSignOut(all, at)
-		env.Page.validate(all, at, env.Origin)
-		if env.HandIn != nil {
-			env.HandIn.validate(all, at, env.Origin, c.Prefix)
-		}
-		if limitsHold {
-			env.validateTimes(all, at, c.PolicyLimits(), c.checkFloor())
-		}
+		c.validateEnvironment(own, env, hosts, limitsHold)
 	}
 }
 
-// validateTimes holds the settings and the policy check of an environment against the limits.
-func (e Environment) validateTimes(all *problems, at string, limits policy.Limits, floor time.Duration) {
-	var violations policy.Violations
-	if errors.As(e.PolicySettings().Validate(limits), &violations) {
-		for _, v := range violations {
-			all.add("%s: settings.%w", at, v)
+func (c Config) validateEnvironment(b block, env Environment, hosts map[string]bool, limitsHold bool) {
+	env.validateOrigins(b, hosts)
+	c.validateUse(b, env.Provider)
+	env.validateSignOut(b)
+	env.Page.validate(b, env.AllOrigins())
+	if env.Clients != nil {
+		env.Clients.validate(b)
+	}
+	if env.HandIn != nil {
+		env.HandIn.validate(b, env.Origin, c.Prefix)
+	}
+	if limitsHold {
+		env.validateTimes(b, c)
+	}
+}
+
+// validateTimes holds the settings and the policy check of an environment against the limits, and custom times against the switches.
+func (e Environment) validateTimes(b block, c Config) {
+	limits, set := c.PolicyLimits(), e.PolicySettings()
+	doc, _ := e.Document()
+	deployment, _ := c.DeploymentDocument()
+	for _, err := range []error{set.Validate(limits), set.Gate(doc.On(deployment))} {
+		var violations policy.Violations
+		if errors.As(err, &violations) {
+			for _, v := range violations {
+				b.tell("settings."+v.Setting, fmt.Errorf("settings.%w", v))
+			}
 		}
 	}
-	force := e.InForce()
-	all.within(at+": policy_check.interval", force.Check.Interval, floor, mostInterval)
-	all.within(at+": policy_check.outage_budget", force.Check.Budget, 0, mostBudget)
-	all.within(at+": policy_check.absence", force.Check.Absence, leastAbsence, mostAbsence)
+	check := e.Base().Check
+	b.within("policy_check.interval", check.Interval, c.checkFloor(), mostInterval)
+	b.within("policy_check.outage_budget", check.Budget, 0, mostBudget)
+	b.within("policy_check.absence", check.Absence, leastAbsence, mostAbsence)
 	// A capped session warns like any other, so the cap must leave room for it.
-	if length, warning := force.Check.Cap, force.Settings.SessionWarning; length <= warning || length > limits.SessionTimeout.Max || length%policy.Granularity != 0 {
-		all.add("%s: policy_check.cap is %s; allowed: more than session_warning (%s), and at most limits.session_timeout.max (%s), in whole seconds",
-			at, policy.Format(length), policy.Format(warning), policy.Format(limits.SessionTimeout.Max))
+	if warning := set.SessionWarning; check.Cap <= warning || check.Cap > limits.SessionTimeout.Max || check.Cap%policy.Granularity != 0 {
+		b.add("policy_check.cap", "is %s; allowed: more than session_warning (%s), and at most limits.session_timeout.max (%s), in whole seconds",
+			policy.Format(check.Cap), policy.Format(warning), policy.Format(limits.SessionTimeout.Max))
 	}
 }

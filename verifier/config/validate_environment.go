@@ -1,32 +1,85 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 // maxSkew is how wrong a provider's clock may be.
 const maxSkew = time.Minute
 
-func (e Environment) validateProvider(all *problems, at string) {
-	p := e.Provider
-	if problem := checkOrigin(issuerOrigin(p.Issuer)); problem != "" {
-		all.add("%s: provider.issuer is %q; allowed: https://…, or http:// on localhost", at, p.Issuer)
+// validateOrigins checks the origins, and that no other environment has their hosts.
+func (e Environment) validateOrigins(b block, hosts map[string]bool) {
+	if !slices.Contains(settings.Kinds(), e.kind()) {
+		b.add("kind", "is %q; allowed: app, portal", e.Kind)
 	}
-	if p.ClientID == "" {
-		all.add("%s: provider.client_id is empty; allowed: the client registered at the provider", at)
+	if n := len(e.AllOrigins()); n > maxOrigins {
+		b.add("origins", "has %d entries; allowed: up to %d besides origin", n-1, maxOrigins-1)
 	}
-	for _, scope := range p.Scopes {
-		if !scopeToken(scope) {
-			all.add("%s: provider.scopes has %q; allowed: names of scopes, each an entry of its own", at, scope)
+	for i, origin := range e.AllOrigins() {
+		key := "origin"
+		if i > 0 {
+			key = item("origins", i-1)
+		}
+		if problem := checkOrigin(origin); problem != "" {
+			b.add(key, "is %q; allowed: %s", origin, problem)
+		} else if host := hostOf(origin); hosts[host] {
+			b.tell(key, fmt.Errorf("%s %s has the host of another; allowed: each host once", key, origin))
+		} else {
+			hosts[host] = true
 		}
 	}
-	all.within(at+": provider.clock_skew", time.Duration(p.ClockSkew), 0, maxSkew)
+}
+
+// validateUse checks a provider that may be the name of another.
+func (c Config) validateUse(b block, p Provider) {
+	if p.Use == "" {
+		p.validate(b, "provider.")
+		return
+	}
+	if _, ok := c.Named(p.Use); !ok {
+		ids := make([]string, len(c.Providers))
+		for i, named := range c.Providers {
+			ids[i] = named.ID
+		}
+		b.add("provider.use", "is %q; allowed: the id of one of providers: %s", p.Use, orNone(strings.Join(ids, ", ")))
+	}
+	alone := Provider{Use: p.Use}
+	if !reflect.DeepEqual(p, alone) {
+		b.add("provider", "has more than use; allowed: use alone, because the rest is of provider %s", p.Use)
+	}
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "there are none"
+	}
+	return text
+}
+
+// validate checks a provider whose keys stand below prefix.
+func (p Provider) validate(b block, prefix string) {
+	if problem := checkOrigin(issuerOrigin(p.Issuer)); problem != "" {
+		b.add(prefix+"issuer", "is %q; allowed: https://…, or http:// on localhost", p.Issuer)
+	}
+	if p.ClientID == "" {
+		b.add(prefix+"client_id", "is empty; allowed: the client registered at the provider")
+	}
+	for i, scope := range p.Scopes {
+		if !scopeToken(scope) {
+			b.addItem(prefix+"scopes", i, "has %q; allowed: names of scopes, each an entry of its own", scope)
+		}
+	}
+	b.within(prefix+"clock_skew", time.Duration(p.ClockSkew), 0, maxSkew)
 	if stay := p.StaySignedIn; (stay.Claim == "") != (stay.Value == "") {
-		all.add("%s: provider.stay_signed_in has claim %q with value %q; allowed: both, or neither", at, stay.Claim, stay.Value)
+		b.add(prefix+"stay_signed_in", "has claim %q with value %q; allowed: both, or neither", stay.Claim, stay.Value)
 	}
 }
 
@@ -40,26 +93,26 @@ func scopeToken(text string) bool {
 	return text != ""
 }
 
-func (e Environment) validateSignOut(all *problems, at string) {
+func (e Environment) validateSignOut(b block) {
 	if e.SignOut.ClearSiteData == nil {
 		return
 	}
 	for i, name := range *e.SignOut.ClearSiteData {
 		if !slices.Contains(clearable, name) || slices.Contains((*e.SignOut.ClearSiteData)[:i], name) {
-			all.add("%s: sign_out.clear_site_data has %q; allowed: each of %s once, or [] for nothing", at, name, strings.Join(clearable, ", "))
+			b.addItem("sign_out.clear_site_data", i, "has %q; allowed: each of %s once, or [] for nothing", name, strings.Join(clearable, ", "))
 		}
 	}
 }
 
-func (h HandIn) validate(all *problems, at, origin, prefix string) {
+func (h HandIn) validate(b block, origin, prefix string) {
 	if h.ClientID == "" {
-		all.add("%s: hand_in.client_id is empty; allowed: the client of the application's own sign-in", at)
+		b.add("hand_in.client_id", "is empty; allowed: the client of the application's own sign-in")
 	}
 	if h.SecretFile == "" {
-		all.add("%s: hand_in.secret_file is empty; allowed: a file with a secret of %d characters or more", at, minSecret)
+		b.add("hand_in.secret_file", "is empty; allowed: a file with a secret of %d characters or more", minSecret)
 	}
 	if !ownAddress(h.SignIn, origin, prefix) {
-		all.add("%s: hand_in.sign_in is %q; allowed: a path such as /login, or an address at %s, and not below %s", at, h.SignIn, origin, prefix)
+		b.add("hand_in.sign_in", "is %q; allowed: a path such as /login, or an address at %s, and not below %s", h.SignIn, origin, prefix)
 	}
 }
 

@@ -74,6 +74,7 @@ const host = "records.example"
 
 var benchConfig = `
 data: %q
+switches: {AllowCustomSessionDuration: true, AllowCustomInactivityDuration: true, FCB.UCIInactivityTimeout: true}
 environments:
   - id: records
     origin: https://` + host + `

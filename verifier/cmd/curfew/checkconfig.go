@@ -26,10 +26,10 @@ read with its line and column. Exit status 1 means that serve would refuse it.`,
 			if err != nil {
 				return err
 			}
+			if err := c.Readable(); err != nil {
+				return err
+			}
 			for _, env := range c.Environments {
-				if err := env.Readable(); err != nil {
-					return fmt.Errorf("environment %s: %w", env.ID, err)
-				}
 				describe(cmd.OutOrStdout(), env)
 			}
 			catalog, err := texts.Load(c.Texts)
@@ -59,7 +59,7 @@ func describe(to io.Writer, e config.Environment) {
 	}
 	fmt.Fprintf(to, "environment %s at %s: session timeout %s, warning %s before; inactivity timeout %s\n",
 		env.ID, env.Origin, session, policy.Format(s.SessionWarning), inactivity)
-	most := policy.Format(env.For(true).SessionTimeout)
+	most := policy.Format(env.For(true, policy.Browser).SessionTimeout)
 	if check.Bypass {
 		fmt.Fprintf(to, "  policy check bypassed: every session ends after %s at most\n", most)
 	} else {

@@ -46,7 +46,7 @@ func TestA6_WhereTheProviderCannotBeAskedTheSessionIsCapped(t *testing.T) {
 
 // A5 A8 B1: a session in identity-provider mode outlives 24 hours; a custom timeout ends it, and the password is asked for.
 func TestA8_CustomTimeoutsWin(t *testing.T) {
-	w := start(t, options{settings: "    settings: {session_timeout: 12h}"})
+	w := start(t, options{settings: "    switches: {AllowCustomSessionDuration: true}\n    settings: {session_timeout: 12h}"})
 	p := w.signedIn(oidctest.Alice())
 	began := w.clock()
 	for n := range 11 {
