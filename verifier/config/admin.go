@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 // Admin is how the command line and programs reach a running verifier (C6).
@@ -49,8 +51,8 @@ func (a Admin) validate(b block) {
 	names := map[string]bool{}
 	for i, token := range a.Tokens {
 		key := item("tokens", i)
-		if !idPattern.MatchString(token.Name) {
-			b.add(key+".name", "is %q; allowed: %s", token.Name, idAllowed)
+		if allowed := settings.CheckID(token.Name); allowed != "" {
+			b.add(key+".name", "is %q; allowed: %s", token.Name, allowed)
 		} else if names[token.Name] {
 			b.add(key+".name", "is %q like another's; allowed: each name once", token.Name)
 		}
@@ -59,7 +61,7 @@ func (a Admin) validate(b block) {
 			b.add(key+".file", "is empty; allowed: a file with a secret of %d characters or more", minSecret)
 		}
 		for n, id := range token.Environments {
-			if !idPattern.MatchString(id) || slices.Contains(token.Environments[:n], id) {
+			if settings.CheckID(id) != "" || slices.Contains(token.Environments[:n], id) {
 				b.addItem(key+".environments", n, "has %q; allowed: ids of environments, each once", id)
 			}
 		}

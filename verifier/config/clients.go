@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/settings"
@@ -66,7 +67,7 @@ func (c Clients) validate(b block) {
 			b.add(key, "has neither client_id nor user_agent; allowed: one of them, or both")
 		}
 		for _, pattern := range []struct{ key, text string }{{"client_id", m.ClientID}, {"user_agent", m.UserAgent}} {
-			if len(pattern.text) > settings.MaxPattern || strings.ContainsFunc(pattern.text, unicode.IsControl) {
+			if len(pattern.text) > settings.MaxPattern || strings.ContainsFunc(pattern.text, unicode.IsControl) || !utf8.ValidString(pattern.text) {
 				b.add(key+"."+pattern.key, "is %q, %d bytes; allowed: up to %d in one line", pattern.text, len(pattern.text), settings.MaxPattern)
 			}
 		}

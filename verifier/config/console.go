@@ -5,12 +5,11 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/verifier/settings"
 )
-
-// ConsoleID is the console as an environment. No other may have it.
-const ConsoleID = "console"
 
 // Console is where administrators work (C3). It is an environment of its own.
 type Console struct {
@@ -64,14 +63,14 @@ func (c Console) Environment() Environment {
 	for _, name := range policy.SwitchNames() {
 		on[name] = true
 	}
-	return Environment{ID: ConsoleID, Origin: c.Origin, Provider: c.Provider, Settings: &set, Switches: on, Page: c.Page}
+	return Environment{ID: settings.ReservedID, Origin: c.Origin, Provider: c.Provider, Settings: &set, Switches: on, Page: c.Page}
 }
 
 func (c Console) validate(b block) {
 	if len(c.Administrators) == 0 && len(c.EnvironmentAdministrators) == 0 {
 		b.add("administrators", "is empty; allowed: one value or more, here or in environment_administrators")
 	}
-	if c.RoleClaim == "" || len(c.RoleClaim) > maxRole || strings.ContainsFunc(c.RoleClaim, unicode.IsControl) {
+	if !roleText(c.RoleClaim) {
 		b.add("role_claim", "is %q; allowed: the name of a claim, up to %d bytes", c.RoleClaim, maxRole)
 	}
 	roles := func(key string, values []string) {
@@ -79,7 +78,7 @@ func (c Console) validate(b block) {
 			b.add(key, "has %d values; allowed: up to %d", len(values), maxRoles)
 		}
 		for i, role := range values {
-			if role == "" || len(role) > maxRole || strings.ContainsFunc(role, unicode.IsControl) || slices.Contains(values[:i], role) {
+			if !roleText(role) || slices.Contains(values[:i], role) {
 				b.addItem(key, i, "has %q; allowed: each value once, of 1 to %d bytes", role, maxRole)
 			}
 		}
@@ -87,8 +86,8 @@ func (c Console) validate(b block) {
 	roles("administrators", c.Administrators)
 	for _, id := range sorted(c.EnvironmentAdministrators) {
 		key := "environment_administrators." + id
-		if !idPattern.MatchString(id) || id == ConsoleID {
-			b.add(key, "is for %q; allowed: the id of an environment", id)
+		if allowed := settings.CheckID(id); allowed != "" {
+			b.add(key, "is for %q; allowed: %s", id, allowed)
 		}
 		if values := c.EnvironmentAdministrators[id]; len(values) == 0 {
 			b.add(key, "is empty; allowed: one value or more")
@@ -99,4 +98,8 @@ func (c Console) validate(b block) {
 	if len(c.Page.Frames) > 0 {
 		b.add("page.frames", "has %d origins; allowed: none, because nobody may frame the console", len(c.Page.Frames))
 	}
+}
+
+func roleText(text string) bool {
+	return text != "" && len(text) <= maxRole && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }

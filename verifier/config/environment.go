@@ -70,9 +70,6 @@ var (
 	cleared   = []string{"cache", "storage"}
 )
 
-// maxOrigins is how many origins an environment may have.
-const maxOrigins = 16
-
 // PolicySettings are the times that the file has for an environment, whatever the switches are.
 func (e Environment) PolicySettings() policy.Settings {
 	s := policy.Defaults()

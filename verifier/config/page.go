@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/curfew-project/curfew/verifier/settings"
@@ -20,7 +19,6 @@ type Page struct {
 
 // Bounds of a page.
 const (
-	maxName   = 80      // characters
 	maxLogo   = 2 << 10 // bytes
 	maxFrames = 32
 )
@@ -30,8 +28,8 @@ func (p Page) inForce() settings.Page {
 }
 
 func (p Page) validate(b block, own []string) {
-	if n := utf8.RuneCountInString(p.Name); n > maxName || p.Name != strings.TrimSpace(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) || !utf8.ValidString(p.Name) {
-		b.add("page.name", "is %q, %d characters; allowed: up to %d in one line, without spaces around it", p.Name, n, maxName)
+	if allowed := settings.CheckName(p.Name); allowed != "" {
+		b.add("page.name", "is %q, %d characters; allowed: %s", p.Name, utf8.RuneCountInString(p.Name), allowed)
 	}
 	if p.Logo != "" && !logoAddress(p.Logo) {
 		b.add("page.logo", "is %q; allowed: a path such as /logo.svg, or an https address, up to %d bytes, with what is not ASCII percent-encoded", p.Logo, maxLogo)
@@ -40,7 +38,7 @@ func (p Page) validate(b block, own []string) {
 		b.add("page.frames", "has %d origins; allowed: up to %d", len(p.Frames), maxFrames)
 	}
 	for i, frame := range p.Frames {
-		problem := checkOrigin(frame)
+		problem := settings.CheckOrigin(frame)
 		switch {
 		case problem != "":
 			b.addItem("page.frames", i, "has %q; allowed: %s", frame, problem)
@@ -70,5 +68,5 @@ func logoAddress(text string) bool {
 	if u.Scheme == "" {
 		return strings.HasPrefix(text, "/")
 	}
-	return u.Scheme == "https" && checkOrigin("https://"+u.Host) == ""
+	return u.Scheme == "https" && settings.CheckOrigin("https://"+u.Host) == ""
 }

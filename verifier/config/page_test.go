@@ -37,7 +37,7 @@ func TestBadPagesAreNamed(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprintf("https://f%d.example", i)
 	}
-	good := Page{Name: strings.Repeat("ø", maxName), Logo: "https://cdn.example:8443/logo.svg?v=2", Frames: append(many[1:maxFrames:maxFrames], "https://"+strings.Repeat("a", 245)+".example:8443")}
+	good := Page{Name: strings.Repeat("ø", settings.MaxName), Logo: "https://cdn.example:8443/logo.svg?v=2", Frames: append(many[1:maxFrames:maxFrames], "https://"+strings.Repeat("a", 245)+".example:8443")}
 	problemsOf := func(p Page) string {
 		var all Problems
 		p.validate(block{all: &all, name: "environment a"}, []string{"https://a.example"})
@@ -48,7 +48,7 @@ func TestBadPagesAreNamed(t *testing.T) {
 			t.Errorf("%.80v: %s", fine, got)
 		}
 	}
-	for _, name := range []string{strings.Repeat("ø", maxName+1), " a", "a ", "a\nb", "\xff"} {
+	for _, name := range []string{strings.Repeat("ø", settings.MaxName+1), " a", "a ", "a\nb", "\xff"} {
 		if got := problemsOf(Page{Name: name}); !strings.Contains(got, fmt.Sprintf("environment a: page.name is %q", name)) || !strings.Contains(got, "allowed: up to 80") {
 			t.Errorf("name %q: %s", name, got)
 		}

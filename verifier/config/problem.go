@@ -109,12 +109,12 @@ func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]"
 
 // add tells what is wrong with a key of the block; the text follows the key.
 func (b block) add(key, format string, args ...any) {
-	b.tell(key, fmt.Errorf(key+" "+format, args...))
+	b.tell(key, fmt.Errorf("%s "+format, append([]any{key}, args...)...))
 }
 
 // addItem does it for one item of a list.
 func (b block) addItem(key string, i int, format string, args ...any) {
-	b.tell(item(key, i), fmt.Errorf(key+" "+format, args...))
+	b.tell(item(key, i), fmt.Errorf("%s "+format, append([]any{key}, args...)...))
 }
 
 // tell adds a problem at a key of the block.

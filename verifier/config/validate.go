@@ -13,14 +13,10 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/verifier/settings"
 )
 
-var (
-	idPattern     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
-	prefixPattern = regexp.MustCompile(`^/([A-Za-z0-9._~-]+/)+$`)
-)
-
-const idAllowed = "1 to 64 lower-case letters, digits and hyphens"
+var prefixPattern = regexp.MustCompile(`^/([A-Za-z0-9._~-]+/)+$`)
 
 // Bounds of policy_checks.
 const (
@@ -97,8 +93,8 @@ func (c Config) validateProviders(b block) {
 	ids := map[string]bool{}
 	for i, named := range c.Providers {
 		at := item("providers", i)
-		if !idPattern.MatchString(named.ID) {
-			b.add(at+".id", "is %q; allowed: %s", named.ID, idAllowed)
+		if allowed := settings.CheckID(named.ID); allowed != "" {
+			b.add(at+".id", "is %q; allowed: %s", named.ID, allowed)
 		} else if ids[named.ID] {
 			b.add(at+".id", "is %q like another's; allowed: each id once", named.ID)
 		}
@@ -108,24 +104,21 @@ func (c Config) validateProviders(b block) {
 }
 
 func (c Config) validateEnvironments(b block, limitsHold bool) {
-	ids, hosts := map[string]bool{ConsoleID: true}, map[string]bool{}
+	ids, hosts := map[string]bool{}, map[string]bool{}
 	if c.Console != nil {
 		env := c.Console.Environment()
-		own := b.below("console", ConsoleID)
+		own := b.below("console", "console")
 		c.Console.validate(own)
 		c.validateEnvironment(own, env, hosts, limitsHold)
 	}
 	for i, env := range c.Environments {
 		at := item("environments", i)
 		own := b.below(at, "environment "+env.ID)
-		switch {
-		case !idPattern.MatchString(env.ID):
+		if allowed := settings.CheckID(env.ID); allowed != "" {
 			own.name = at
-			b.add(at+".id", "is %q; allowed: %s", env.ID, idAllowed)
-		case env.ID == ConsoleID:
-			own.add("id", "is %q; allowed: another, because the console has it", env.ID)
-		case ids[env.ID]:
-			own.tell("id", fmt.Errorf("stands twice; allowed: each id once"))
+			b.add(at+".id", "is %q; allowed: %s", env.ID, allowed)
+		} else if ids[env.ID] {
+			own.tell("id", errors.New("stands twice; allowed: each id once"))
 		}
 		ids[env.ID] = true
 		c.validateEnvironment(own, env, hosts, limitsHold)

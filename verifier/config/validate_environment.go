@@ -20,15 +20,15 @@ func (e Environment) validateOrigins(b block, hosts map[string]bool) {
 	if !slices.Contains(settings.Kinds(), e.kind()) {
 		b.add("kind", "is %q; allowed: app, portal", e.Kind)
 	}
-	if n := len(e.AllOrigins()); n > maxOrigins {
-		b.add("origins", "has %d entries; allowed: up to %d besides origin", n-1, maxOrigins-1)
+	if n := len(e.AllOrigins()); n > settings.MaxOrigins {
+		b.add("origins", "has %d entries; allowed: up to %d besides origin", n-1, settings.MaxOrigins-1)
 	}
 	for i, origin := range e.AllOrigins() {
 		key := "origin"
 		if i > 0 {
 			key = item("origins", i-1)
 		}
-		if problem := checkOrigin(origin); problem != "" {
+		if problem := settings.CheckOrigin(origin); problem != "" {
 			b.add(key, "is %q; allowed: %s", origin, problem)
 		} else if host := hostOf(origin); hosts[host] {
 			b.tell(key, fmt.Errorf("%s %s has the host of another; allowed: each host once", key, origin))
@@ -66,7 +66,7 @@ func orNone(text string) string {
 
 // validate checks a provider whose keys stand below prefix.
 func (p Provider) validate(b block, prefix string) {
-	if problem := checkOrigin(issuerOrigin(p.Issuer)); problem != "" {
+	if problem := settings.CheckOrigin(issuerOrigin(p.Issuer)); problem != "" {
 		b.add(prefix+"issuer", "is %q; allowed: https://…, or http:// on localhost", p.Issuer)
 	}
 	if p.ClientID == "" {
