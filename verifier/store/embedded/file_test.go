@@ -114,6 +114,7 @@ func TestOpenRefusesImpossibleSessions(t *testing.T) {
 		"bypassed but checked":  "UPDATE sessions SET check_bypassed = 1 WHERE row = 3",
 		"half a second":         "UPDATE sessions SET check_by = 1500 WHERE row = 3",
 		"check in 2107":         "UPDATE sessions SET check_at = 1 << 43 WHERE row = 3",
+		"an unknown client":     "UPDATE sessions SET client = 'fridge' WHERE row = 3",
 		"no schema version":     "DELETE FROM schema_version",
 		"schema version of old": "UPDATE schema_version SET version = 0",
 	} {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
 )
@@ -135,7 +136,9 @@ func TestGetAllocatesNothing(t *testing.T) {
 	store := open(t, t.TempDir())
 	defer store.Close()
 	for n := range 2 {
-		if err := store.Create(t.Context(), numbered(n), "", start); err != nil {
+		s := numbered(n)
+		s.Client = policy.CanvasApp
+		if err := store.Create(t.Context(), s, "", start); err != nil {
 			t.Fatal(err)
 		}
 	}

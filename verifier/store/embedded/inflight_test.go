@@ -75,9 +75,11 @@ func TestNobodySeesWhatIsNotDurable(t *testing.T) {
 	listed, err5 := store.ByUser(ctx, s.User, 1)
 	found, err6 := store.ByProvider(ctx, s.User.Environment, s.User.Issuer, s.Provider, 1)
 	living, err7 := store.Count(ctx, 1)
-	if got || secrets || sealed || updated || len(listed)+len(found)+living != 0 || errors.Join(err, err2, err3, err4, err5, err6, err7) != nil {
-		t.Errorf("before it is durable: Get %t, Secrets %t, SetSecrets %t, Update %t, ByUser %v, ByProvider %v, Count %d; %v",
-			got, secrets, sealed, updated, listed, found, living, errors.Join(err, err2, err3, err4, err5, err6, err7))
+	visits := 0
+	err8 := store.Scan(ctx, "", 1, func(session.Session) bool { visits++; return true })
+	if got || secrets || sealed || updated || len(listed)+len(found)+living+visits != 0 || errors.Join(err, err2, err3, err4, err5, err6, err7, err8) != nil {
+		t.Errorf("before it is durable: Get %t, Secrets %t, SetSecrets %t, Update %t, ByUser %v, ByProvider %v, Count %d, Scan %d; %v",
+			got, secrets, sealed, updated, listed, found, living, visits, errors.Join(err, err2, err3, err4, err5, err6, err7, err8))
 	}
 	release()
 	if err := waiting.wait(ctx); err != nil {

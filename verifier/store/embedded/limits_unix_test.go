@@ -289,17 +289,21 @@ func playSecretsWhileFull(dir string) error {
 }
 
 func TestUpgradeOnAFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	version1(t, filepath.Join(dir, "sessions.db"))
-	before := definitions(t, filepath.Join(dir, "sessions.db"))
-	plays(t, "full while upgrading", dir)
-	if after := definitions(t, filepath.Join(dir, "sessions.db")); !slices.Equal(after, before) {
-		t.Fatalf("after an upgrade on a full disk the file has the schema\n%s\nwant\n%s", after, before)
-	}
-	store := open(t, dir)
-	defer store.Close()
-	if n, err := store.Count(t.Context(), start); n != 2 || err != nil {
-		t.Fatalf("after the upgrade with room again %d sessions live, %v; want 2", n, err)
+	for name, old := range oldFiles {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			old(t, filepath.Join(dir, "sessions.db"))
+			before := definitions(t, filepath.Join(dir, "sessions.db"))
+			plays(t, "full while upgrading", dir)
+			if after := definitions(t, filepath.Join(dir, "sessions.db")); !slices.Equal(after, before) {
+				t.Fatalf("after an upgrade on a full disk the file has the schema\n%s\nwant\n%s", after, before)
+			}
+			store := open(t, dir)
+			defer store.Close()
+			if n, err := store.Count(t.Context(), start); n != 2 || err != nil {
+				t.Fatalf("after the upgrade with room again %d sessions live, %v; want 2", n, err)
+			}
+		})
 	}
 }
 

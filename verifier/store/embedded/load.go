@@ -44,14 +44,15 @@ func (s *Store) load(ctx context.Context, conn *sql.Conn) error {
 func (s *Store) loadSessions(ctx context.Context, conn *sql.Conn) error {
 	rows, err := conn.QueryContext(ctx, `SELECT row, id, environment, issuer, subject, name, provider_sid, key, auth_time, began,
 		active, seq, session_timeout, session_warning, inactivity_timeout, inactivity_warning, any_activity_stays,
-		session_floor, inactivity_floor, ended_at, reason, check_at, check_next, check_bypassed, check_stay, check_by, lapses FROM sessions ORDER BY row`)
+		session_floor, inactivity_floor, ended_at, reason, check_at, check_next, check_bypassed, check_stay, check_by, lapses,
+		client FROM sessions ORDER BY row`)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var (
 		row, seq, timeout, warning, idle, idleWarning int64
-		id, reason                                    string
+		id, reason, client                            string
 		key                                           sql.RawBytes
 		anyStays                                      bool
 		user                                          session.User
@@ -64,7 +65,7 @@ func (s *Store) loadSessions(ctx context.Context, conn *sql.Conn) error {
 		if err := rows.Scan(&row, &id, &user.Environment, &user.Issuer, &user.Subject, &name, &provider, &key, &authTime, &state.Began,
 			&state.Active, &seq, &timeout, &warning, &idle, &idleWarning, &anyStays,
 			&state.SessionFloor, &state.InactivityFloor, &state.EndedAt, &reason,
-			&check.At, &check.Next, &check.Bypassed, &check.Stay, &state.CheckBy, &state.Lapses); err != nil {
+			&check.At, &check.Next, &check.Bypassed, &check.Stay, &state.CheckBy, &state.Lapses, &client); err != nil {
 			return &FileError{Path: s.path, Problem: ErrCorrupt, Cause: err} // a value of another type
 		}
 		state.Settings = policy.Settings{
@@ -72,7 +73,10 @@ func (s *Store) loadSessions(ctx context.Context, conn *sql.Conn) error {
 			InactivityTimeout: length(idle), InactivityWarning: length(idleWarning), AnyActivityStays: anyStays,
 		}
 		state.Reason = wire.Reason(reason)
-		loaded := session.Session{User: user, Name: name, AuthTime: authTime, Provider: provider, Check: check, Seq: uint64(seq), State: state}
+		loaded := session.Session{
+			User: user, Name: name, AuthTime: authTime, Provider: provider, Client: policy.Client(client),
+			Check: check, Seq: uint64(seq), State: state,
+		}
 		if loaded.ID, err = session.ParseID(id); err == nil {
 			err = loaded.Validate()
 		}

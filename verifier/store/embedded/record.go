@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"slices"
 	"time"
 	"unique"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/curfew-project/curfew/verifier/session"
 )
 
-// record is a session as memory keeps it: 200 bytes, which Go's allocator makes 208, and one string. What many sessions
-// have in common is interned. Everything but id, row and realm is guarded by the lock of the record's shard; next and prev by that
+// record is a session as memory keeps it: 203 bytes, which Go makes 208, and one string. What many sessions have in common
+// is interned. Everything but id, row, realm and client is guarded by the lock of the record's shard; next and prev by that
 // of its user's stripe, and text by both: who writes it has both locks.
 type record struct {
 	id       session.ID
@@ -40,6 +41,7 @@ type record struct {
 	nameLen    uint16
 	reason     uint8 // one more than the index in wire.Reasons, 0 for none
 	flags      flags
+	client     uint8 // one more than the index in policy.Clients, 0 for a browser
 }
 
 type flags uint8
@@ -58,7 +60,7 @@ type realm struct{ environment, issuer string }
 func newRecord(s session.Session, row int64) *record {
 	r := &record{
 		id: s.ID, key: s.Key, began: s.State.Began, row: row,
-		realm: unique.Make(realm{s.User.Environment, s.User.Issuer}),
+		realm: unique.Make(realm{s.User.Environment, s.User.Issuer}), client: clientCode(s.Client),
 	}
 	r.setText(s)
 	return r
@@ -109,7 +111,7 @@ func (r *record) state(reasons []wire.Reason) deadline.State {
 func (r *record) session(reasons []wire.Reason) session.Session {
 	return session.Session{
 		ID: r.id, User: r.user(), Name: r.name(),
-		Key: r.key, AuthTime: r.authTime, Provider: r.provider(),
+		Key: r.key, AuthTime: r.authTime, Provider: r.provider(), Client: clientOf(r.client),
 		Check: session.Check{
 			At: fromSeconds(r.checkAt), Next: fromSeconds(r.checkNext), Bypassed: r.checkNext == 0, Stay: r.is(stay),
 		},
@@ -143,6 +145,17 @@ func reasonCode(reason wire.Reason, reasons []wire.Reason) uint8 {
 	return 0 // Validate lets no other reason come here
 }
 
+func clientCode(client policy.Client) uint8 {
+	return uint8(slices.Index(policy.Clients(), client) + 1) // a browser is not in the list
+}
+
+func clientOf(code uint8) policy.Client {
+	if code == 0 {
+		return policy.Browser
+	}
+	return policy.Clients()[code-1]
+}
+
 // onlyActivity reports whether two versions of a session differ in nothing but Seq and State.Active.
 func onlyActivity(before, after session.Session) bool {
 	before.Seq, before.State.Active = after.Seq, after.State.Active
@@ -150,7 +163,8 @@ func onlyActivity(before, after session.Session) bool {
 }
 
 func sameIdentity(before, after session.Session) bool {
-	return before.ID == after.ID && before.User == after.User && before.Key == after.Key && before.State.Began == after.State.Began
+	return before.ID == after.ID && before.User == after.User && before.Key == after.Key && before.Client == after.Client &&
+		before.State.Began == after.State.Began
 }
 
 func fromSeconds(s uint32) int64 { return int64(s) * 1000 }

@@ -16,7 +16,7 @@ import (
 )
 
 // schemaVersion is the version that this code reads and writes.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // schema has a column for everything, so that an administrator can search. Instants are milliseconds since the epoch, auth_time
 // seconds, lengths milliseconds.
@@ -51,7 +51,8 @@ CREATE TABLE sessions (
 	check_bypassed     INTEGER NOT NULL,
 	check_stay         INTEGER NOT NULL,
 	check_by           INTEGER NOT NULL,
-	lapses             INTEGER NOT NULL
+	lapses             INTEGER NOT NULL,
+	client             TEXT    NOT NULL
 ) STRICT;`
 
 // providerIndex is on disk because it is needed too rarely to take memory for every session. The other two indexes, by ID and by
@@ -230,7 +231,7 @@ func inspect(ctx context.Context, path string, conn *sql.Conn) error {
 		return &FileError{Path: path, Problem: ErrFailed, Cause: fmt.Errorf("its disk does not take a write-ahead log; journal mode is %s", mode)}
 	}
 	if version < schemaVersion {
-		if err := upgrade(ctx, conn); err != nil {
+		if err := upgrade(ctx, conn, version); err != nil {
 			return problem(path, err)
 		}
 	}

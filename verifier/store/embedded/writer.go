@@ -47,7 +47,7 @@ func newWriter(ctx context.Context, s *Store, conn *sql.Conn, every time.Duratio
 		{&w.insert, `INSERT INTO sessions (name, auth_time, active, seq, session_timeout, session_warning,
 			inactivity_timeout, inactivity_warning, any_activity_stays, session_floor, inactivity_floor, ended_at, reason,
 			check_at, check_next, check_bypassed, check_stay, check_by, lapses, row,
-			id, environment, issuer, subject, provider_sid, key, began) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+			id, environment, issuer, subject, provider_sid, key, began, client) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 		{&w.setSecrets, "INSERT INTO secrets (row, sealed) VALUES (?,?) ON CONFLICT DO UPDATE SET sealed = excluded.sealed"},
 		{&w.change, `UPDATE sessions SET name=?, auth_time=?, active=?, seq=?, session_timeout=?, session_warning=?,
 			inactivity_timeout=?, inactivity_warning=?, any_activity_stays=?, session_floor=?, inactivity_floor=?, ended_at=?, reason=?,
@@ -233,7 +233,7 @@ func (w *writer) applyWhole(ctx context.Context, next op, s session.Session) err
 		millis(set.InactivityTimeout), millis(set.InactivityWarning), set.AnyActivityStays, of.SessionFloor, of.InactivityFloor,
 		of.EndedAt, string(of.Reason), s.Check.At, s.Check.Next, s.Check.Bypassed, s.Check.Stay, of.CheckBy, of.Lapses, next.record.row}
 	if next.kind == creation {
-		values = append(values, s.ID.String(), s.User.Environment, s.User.Issuer, s.User.Subject, s.Provider, s.Key[:], of.Began)
+		values = append(values, s.ID.String(), s.User.Environment, s.User.Issuer, s.User.Subject, s.Provider, s.Key[:], of.Began, string(s.Client))
 		if _, err := w.insert.ExecContext(ctx, values...); err != nil {
 			return err
 		}

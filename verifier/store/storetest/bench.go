@@ -139,6 +139,16 @@ func Bench(b *testing.B, open OpenIn) {
 			return err
 		})
 	})
+	b.Run("Scan", func(b *testing.B) {
+		b.ReportAllocs()
+		visits := 0
+		for range b.N {
+			if err := store.Scan(ctx, "", start, func(session.Session) bool { visits++; return true }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(visits), "ns/visit")
+	})
 	b.Run("Mark", func(b *testing.B) {
 		first := next.Add(uint64(b.N)) - uint64(b.N)
 		parallel(b, callers, func(i uint64) error {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/session"
 )
@@ -52,6 +53,7 @@ var durable = []struct {
 }{
 	{"P7/Creation", func(f fixture, reopen func() fixture) {
 		s := sample(1, user("ada"), start)
+		s.Client = policy.OutlookAddIn
 		s.Name, s.Seq, s.State.Settings.AnyActivityStays = "Å\x00'\xff", 1<<63+5, true
 		if err := f.store.Create(f.ctx, s, "a.b.c", start); err != nil {
 			f.Fatal(err)
@@ -61,6 +63,25 @@ var durable = []struct {
 		f.secrets(s.ID, "a.b.c", true)
 		f.lists(s.User, s)
 		f.count(start, 1)
+	}},
+
+	{"A9/ClientsOfEveryKind", func(f fixture, reopen func() fixture) {
+		all := []session.Session{f.create(sample(0, user("ada"), start))}
+		for i, client := range policy.Clients() {
+			s := sample(uint64(i+1), user("ada"), start)
+			s.Client = client
+			all = append(all, f.create(s))
+		}
+		f = reopen()
+		for _, s := range all {
+			f.holds(s)
+			f.update(s.ID, start, func(s session.Session) session.Session { s.AuthTime++; return s })
+		}
+		f = reopen()
+		for _, s := range all {
+			s.AuthTime++
+			f.holds(s)
+		}
 	}},
 
 	{"P7/SettingsAndActivity", func(f fixture, reopen func() fixture) {

@@ -33,6 +33,9 @@ func calls(store session.Store) map[string]func(context.Context) error {
 			_, err := store.ByProvider(ctx, "crm", "issuer", providerID(1), start)
 			return err
 		},
+		"Scan": func(ctx context.Context) error {
+			return store.Scan(ctx, "", start, func(session.Session) bool { return true })
+		},
 		"Mark":    func(ctx context.Context) error { _, _, err := store.Mark(ctx, key("a"), late, start); return err },
 		"Marked":  func(ctx context.Context) error { _, _, err := store.Marked(ctx, key("a"), start); return err },
 		"LastEnd": func(ctx context.Context) error { _, err := store.LastEnd(ctx, user("ada"), start); return err },

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/session"
 )
@@ -106,6 +107,7 @@ func (m *machine) create(rt *rapid.T) {
 	s.Name = rapid.StringN(0, -1, 60).Draw(rt, "name")
 	s.Seq = rapid.Uint64().Draw(rt, "seq")
 	s.Provider = m.sid(rt)
+	s.Client = rapid.SampledFrom(append(policy.Clients(), policy.Browser)).Draw(rt, "client")
 	s.Check = session.Check{At: m.now / 1000 * 1000, Stay: rapid.Bool().Draw(rt, "stay")}
 	if s.Check.Bypassed = rapid.Bool().Draw(rt, "bypassed"); !s.Check.Bypassed {
 		s.Check.Next = s.Check.At + hour
@@ -131,7 +133,7 @@ func (m *machine) create(rt *rapid.T) {
 
 // change draws something that happens to a session.
 func (m *machine) change(rt *rapid.T) func(session.Session) (session.Session, error) {
-	event := rapid.SampledFrom([]string{"report", "report", "tick", "settings", "end", "name", "provider", "checked", "silent", "nothing", "error", "identity"}).Draw(rt, "event")
+	event := rapid.SampledFrom([]string{"report", "report", "tick", "settings", "end", "name", "provider", "checked", "silent", "nothing", "error", "identity", "client"}).Draw(rt, "event")
 	now, refused, sid := m.now, errRefused, m.sid(rt)
 	tight := settings()
 	tight.InactivityTimeout = time.Duration(rapid.IntRange(0, 40).Draw(rt, "inactivity minutes")) * time.Minute
@@ -166,9 +168,19 @@ func (m *machine) change(rt *rapid.T) func(session.Session) (session.Session, er
 		case "identity":
 			s.Key[5]++
 			return s, nil
+		case "client":
+			s.Client = otherThan(s.Client)
+			return s, nil
 		}
 		return s, nil
 	}
+}
+
+func otherThan(client policy.Client) policy.Client {
+	if client == policy.Browser {
+		return policy.Phone
+	}
+	return policy.Browser
 }
 
 var errRefused = errors.New("refused by decide")
@@ -190,7 +202,7 @@ func (m *machine) update(rt *rapid.T) {
 		switch {
 		case refused != nil:
 			wantErr = refused
-		case after.Key != before.Key:
+		case after.Key != before.Key, after.Client != before.Client:
 			wantErr = session.ErrIdentity
 		default:
 			want = after
@@ -298,6 +310,7 @@ func (m *machine) compare(rt *rapid.T) {
 	for of := range m.last {
 		users[of] = true
 	}
+	m.compareScan(rt, "")
 	realms := map[[2]string]bool{}
 	alive := 0
 	for _, s := range m.sessions {
@@ -325,6 +338,7 @@ func (m *machine) compare(rt *rapid.T) {
 		realms[[2]string{of.Environment, of.Issuer}] = true
 	}
 	for of := range realms {
+		m.compareScan(rt, of[0])
 		for _, sid := range sids {
 			want := m.list(func(s session.Session) bool {
 				return sid != "" && s.Provider == sid && s.User.Environment == of[0] && s.User.Issuer == of[1]

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/session"
 )
@@ -22,7 +23,7 @@ var creating = []check{
 			Subject: strings.Repeat("s", session.MaxSubject)}, start)
 		s.Name = "\x00'\"\xff" + strings.Repeat("å", 126)
 		s.Provider = strings.Repeat("p", session.MaxProvider)
-		s.Seq = 1<<64 - 1
+		s.Client, s.Seq = policy.CanvasApp, 1<<64-1
 		s.State.SessionFloor, s.State.InactivityFloor, s.State.Active = start+1, start+2, start+3
 		s.State.Settings.AnyActivityStays = true
 		s.Check = session.Check{At: latest, Next: latest - 1000, Stay: true}
@@ -83,6 +84,7 @@ var creating = []check{
 			"long secrets": func(_ *session.Session, s *session.Sealed) {
 				*s = session.Sealed(strings.Repeat("x", session.MaxSealed+1))
 			},
+			"an unknown client": func(s *session.Session, _ *session.Sealed) { s.Client = "fridge" },
 			"half milliseconds": func(s *session.Session, _ *session.Sealed) { s.State.Settings.SessionTimeout += time.Microsecond },
 			"half a second":     func(s *session.Session, _ *session.Sealed) { s.Check.At++ },
 			"a late check":      func(s *session.Session, _ *session.Sealed) { s.State.CheckBy = latest + 1000 },

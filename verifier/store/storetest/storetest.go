@@ -21,7 +21,7 @@ type Open func(testing.TB) session.Store
 
 // Run proves the contract of session.Store, sentence by sentence. Run it with the race detector.
 func Run(t *testing.T, open Open) {
-	for _, group := range [][]check{creating, reading, updating, sealing, users, providers, ending, checking, marking, living} {
+	for _, group := range [][]check{creating, reading, updating, sealing, users, providers, scanning, ending, checking, marking, living} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				c.prove(fixture{t, t.Context(), opened(t, open)})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/session"
 )
@@ -74,6 +75,7 @@ var updating = []check{
 			"issuer":      func(s *session.Session) { s.User.Issuer = "https://evil.example" },
 			"subject":     func(s *session.Session) { s.User.Subject = "bob" },
 			"key":         func(s *session.Session) { s.Key[0] ^= 1 },
+			"client":      func(s *session.Session) { s.Client = policy.Phone },
 			"beginning":   func(s *session.Session) { s.State.Began++ },
 		} {
 			_, ok, err := f.store.Update(f.ctx, s.ID, start, func(s session.Session) (session.Session, error) {
