@@ -1,7 +1,12 @@
-// Package audit holds the record of what happened: every sign-in, warning, extension, ending, sign-out and refusal (C5).
+// Package audit holds the record of what happened: every sign-in, warning, extension, ending, sign-out, refusal and change (C5). Its
+// entries are chained by hash, so that one that is altered, removed or moved shows.
 package audit
 
-import "github.com/curfew-project/curfew/shared/wire"
+import (
+	"slices"
+
+	"github.com/curfew-project/curfew/shared/wire"
+)
 
 // Kind is what happened. It is a closed type.
 type Kind string
@@ -18,18 +23,45 @@ const (
 
 	ProviderUp   Kind = "provider_up"   // the environment's provider answers again, or for the first time
 	ProviderDown Kind = "provider_down" // it does not, or refuses this verifier; Detail has the cause (A7)
+
+	EnvironmentCreated Kind = "environment_created"
+	EnvironmentRenamed Kind = "environment_renamed"
+	EnvironmentRemoved Kind = "environment_removed"
+	SettingsChanged    Kind = "settings_changed" // Detail has each value, old and new (C1)
+	SwitchChanged      Kind = "switch_changed"
+	ClientsChanged     Kind = "clients_changed"
+	AdminRefused       Kind = "admin_refused" // somebody tried to administer what they may not, or with a wrong value; Detail says what
+
+	ConfigLoaded  Kind = "config_loaded"
+	ConfigRefused Kind = "config_refused" // a changed file was refused; the old one stays in force
+
+	Trimmed Kind = "audit_trimmed" // entries that were older than the retention were dropped; Detail names the last of them and its hash
+	Lost    Kind = "audit_lost"    // entries could not be kept; Detail says how many
 )
 
-// Event is one entry.
+// Kinds lists every kind.
+func Kinds() []Kind {
+	return []Kind{SignIn, Extended, Warned, Ended, Refused, Checked, CheckFailed, ProviderUp, ProviderDown, EnvironmentCreated,
+		EnvironmentRenamed, EnvironmentRemoved, SettingsChanged, SwitchChanged, ClientsChanged, AdminRefused, ConfigLoaded, ConfigRefused,
+		Trimmed, Lost}
+}
+
+// Valid reports whether k is one of Kinds.
+func (k Kind) Valid() bool { return slices.Contains(Kinds(), k) }
+
+// Event is what happened once. Of people it has the subject that the provider gave them and nothing else: no name, no address, no
+// user agent.
 type Event struct {
-	At          int64 // milliseconds since the epoch
-	Kind        Kind
-	Environment string
-	Session     string // the session's ID, or empty
-	Subject     string
-	Reason      wire.Reason
-	Code        wire.Code
-	Detail      string // for the operator, never with a secret or a whole proof
+	At          int64       `json:"at"` // milliseconds since the epoch
+	Kind        Kind        `json:"kind"`
+	Environment string      `json:"environment,omitempty"`
+	Session     string      `json:"session,omitempty"` // the session's ID
+	Subject     string      `json:"subject,omitempty"`
+	Client      string      `json:"client,omitempty"` // the kind of client, where it is no browser (A9)
+	Reason      wire.Reason `json:"reason,omitempty"`
+	Code        wire.Code   `json:"code,omitempty"`
+	Actor       string      `json:"actor,omitempty"`  // the administrator who did it, or whose file
+	Detail      string      `json:"detail,omitempty"` // for the operator, never with a secret or a whole proof
 }
 
 // Recorder takes events in the order in which they happen. It must be safe for concurrent use and must not block.
