@@ -260,6 +260,9 @@ func TestEmptyFile(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
+	f.Add([]byte(managed))
+	f.Add([]byte(least))
+	f.Add([]byte("environments: [&a {id: a, <<: *a}]"))
 	f.Add([]byte("environments: []"))
 	f.Add([]byte("{"))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -270,18 +273,36 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if rate := c.PolicyChecks.Rate; rate < 0.1 || rate > 10_000 {
-			t.Errorf("accepted a rate of %g", rate)
-		}
-		for _, env := range c.Environments {
-			if check := env.InForce().Check; check.Interval < 10*time.Second || check.Cap <= env.PolicySettings().SessionWarning || check.Budget < 0 {
-				t.Errorf("accepted %+v", check)
-			}
-			if err := env.PolicySettings().Validate(c.PolicyLimits()); err != nil {
-				t.Errorf("accepted settings out of range: %v", err)
-			}
-		}
+		sound(t, c)
 	})
+}
+
+// sound is what holds for every configuration that is accepted.
+func sound(t *testing.T, c Config) {
+	t.Helper()
+	if rate := c.PolicyChecks.Rate; !(rate >= 0.1 && rate <= 10_000) {
+		t.Errorf("accepted a rate of %g", rate)
+	}
+	deployment, _ := c.DeploymentDocument()
+	for _, env := range c.Environments {
+		if check := env.InForce().Check; check.Interval < 10*time.Second || check.Cap <= env.PolicySettings().SessionWarning || check.Budget < 0 {
+			t.Errorf("accepted %+v", check)
+		}
+		if allowed := settings.CheckID(env.ID); allowed != "" {
+			t.Errorf("accepted the id %q", env.ID)
+		}
+		doc, _ := env.Document()
+		if err := doc.Validate(c.PolicyLimits(), doc.On(deployment)); err != nil {
+			t.Errorf("accepted what administrators cannot set: %v", err)
+		}
+	}
+	if c.Console != nil {
+		if err := c.Console.Environment().PolicySettings().Validate(c.PolicyLimits()); err != nil {
+			t.Errorf("accepted times of the console: %v", err)
+		}
+	} else if len(c.Environments) == 0 {
+		t.Error("accepted a configuration that nobody can use")
+	}
 }
 
 // A6: who knows the secret can begin sessions, so it is none that can be guessed.

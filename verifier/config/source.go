@@ -85,7 +85,11 @@ func read(text []byte, environ []string) (Config, error) {
 		return Config{}, all
 	}
 	if !any && len(c.variables) == 0 {
-		return Config{}, errors.New("the file is empty: it needs environments, each with id, origin and provider")
+		how := "empty"
+		if text == nil {
+			how = "missing, and no variable says anything"
+		}
+		return Config{}, fmt.Errorf("the file is %s: it needs environments, each with id, origin and provider", how)
 	}
 	c.places = r.places
 	if err := c.validate(); err != nil {

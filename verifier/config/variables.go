@@ -29,7 +29,7 @@ func (c Config) Variables() []Variable { return slices.Clone(c.variables) }
 func (r *reader) variables(environ []string, c *Config) []Variable {
 	values := map[string]string{}
 	for _, one := range environ {
-		if name, value, ok := strings.Cut(one, "="); ok && strings.HasPrefix(name, variablePrefix) {
+		if name, value, ok := strings.Cut(one, "="); ok && strings.HasPrefix(name, variablePrefix) && name != variablePrefix {
 			values[name] = value
 		}
 	}
@@ -125,7 +125,7 @@ func (v *variable) setKey(into, untouched reflect.Value, rest, path string) (str
 		}
 		return v.set(into.FieldByIndex(f.index), default_, below, join(path, f.name), f.by)
 	}
-	if path != "" {
+	if first, _, _ := strings.Cut(rest, variableLevel); path != "" || slices.Contains(names, first) {
 		v.unknown(path, rest, names)
 	}
 	return "", false
@@ -206,7 +206,7 @@ func (v *variable) setEntry(into reflect.Value, rest, path string) (string, bool
 }
 
 func (v *variable) unknown(path, rest string, names []string) {
-	v.problem(path, v.name, "%s has no setting %s; allowed: %s", path, rest, strings.Join(names, ", "))
+	v.problem(path, v.name, "%s has no setting %q; allowed: %s", orWhole(path), rest, strings.Join(names, ", "))
 }
 
 // level takes a key off the beginning of a name.
