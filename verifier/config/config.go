@@ -29,6 +29,7 @@ type Config struct {
 
 	places    places
 	variables []Variable
+	text      fingerprint // of the file
 }
 
 // PolicyChecks bounds what this process asks of one identity provider (A5).

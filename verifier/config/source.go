@@ -57,6 +57,7 @@ func (s Source) parse(text []byte) (Config, error) {
 		return Config{}, fmt.Errorf("%s: %w", s.Path, err)
 	}
 	c.resolve(filepath.Dir(s.Path))
+	c.text = hashText(text, nil)
 	return c, nil
 }
 

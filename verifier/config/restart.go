@@ -1,0 +1,29 @@
+package config
+
+import "reflect"
+
+// NeedsRestart names the keys that differ between two configurations and that a running verifier cannot change. It goes on with the old
+// values of those.
+func NeedsRestart(old, new Config) []string {
+	var all []string
+	for _, part := range []struct {
+		key      string
+		old, new any
+	}{
+		{"listen", old.Listen, new.Listen},
+		{"operator_listen", old.OperatorListen, new.OperatorListen},
+		{"prefix", old.Prefix, new.Prefix},
+		{"data", old.Data, new.Data},
+		{"keys", old.Keys, new.Keys},
+		{"texts", old.Texts, new.Texts},
+		{"cookie_renewal", old.CookieRenewal, new.CookieRenewal},
+		{"policy_checks", old.PolicyChecks, new.PolicyChecks},
+		{"admin.socket", old.Admin.Socket, new.Admin.Socket},
+		{"console", old.Console, new.Console},
+	} {
+		if !reflect.DeepEqual(part.old, part.new) {
+			all = append(all, part.key)
+		}
+	}
+	return all
+}
