@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,14 @@ type watched struct {
 	t    *testing.T
 	dir  string
 	w    *Watcher
+	mu   sync.Mutex
 	told []string // "changed <cookie_renewal>" or "refused <reason>"
+}
+
+func (w *watched) tell(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told = append(w.told, what)
 }
 
 const watchedFile = `
@@ -46,8 +54,8 @@ func watch(t *testing.T, link bool) *watched {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.w = NewWatcher(source, c, func(c Config) { w.told = append(w.told, "changed "+time.Duration(c.CookieRenewal).String()) },
-		func(err error) { w.told = append(w.told, "refused "+err.Error()) })
+	w.w = NewWatcher(source, c, func(c Config) { w.tell("changed " + time.Duration(c.CookieRenewal).String()) },
+		func(err error) { w.tell("refused " + err.Error()) })
 	return w
 }
 
@@ -84,6 +92,8 @@ func (w *watched) look(times int) {
 // want is what has been told since it was last asked.
 func (w *watched) want(what string, told ...string) {
 	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	ok := len(w.told) == len(told)
 	for i := range told {
 		ok = ok && strings.HasPrefix(w.told[i], told[i])
