@@ -39,6 +39,9 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 		// The end is here by this page's estimate and was not yet by the verifier's clock: ask again when it is there too.
 		m.wait = max(ends-reply.Now, 1)
 	}
+	if m.changed {
+		m.askSoon(at)
+	}
 	if m.gap = m.gap && !m.sentGap; m.gap || m.staying || m.leaving || m.again {
 		m.dueNow(at) // it happened while this answer was under way
 	}

@@ -80,6 +80,7 @@ type Machine struct {
 	sentQuit bool             // it is the sign-out
 	aborted  bool             // it is given up
 	again    bool             // another tab asked since it was sent
+	changed  bool             // the verifier has hinted at a change since it was sent
 	askedEnd deadline.Instant // the end at which the verifier was asked whether it is one
 	sentGap  bool             // it was sent after the gap; not told by the clocks, which somebody may have set since
 	sentAt   activity.Stamp

@@ -178,7 +178,7 @@ func (m *Machine) request(at Moment) *Request {
 		return nil
 	}
 	m.told = m.counted
-	m.sending, m.aborted, m.again, m.sentAt, m.sentStay, m.sentQuit, m.sentGap = true, false, false, at.Now, m.staying, m.leaving, m.gap
+	m.sending, m.aborted, m.again, m.changed, m.sentAt, m.sentStay, m.sentQuit, m.sentGap = true, false, false, false, at.Now, m.staying, m.leaving, m.gap
 	m.seq++
 	beat := proof.Heartbeat{SID: m.sid, Seq: m.seq, Idle: m.idle(at.Now), Age: at.Now.Since(m.nonceAt), Stay: m.staying}
 	if m.staying {

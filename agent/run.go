@@ -156,6 +156,8 @@ func run(ctx *cancel.Context, ports Ports, task errand) error {
 			orders = machine.Gap(look())
 		case <-ports.Doubts:
 			orders = machine.Doubted(look())
+		case <-ports.Changes:
+			orders = machine.Changed(look())
 		case leads := <-ports.Led:
 			orders = machine.Led(look(), leads)
 		case message := <-ports.Heard:

@@ -29,6 +29,31 @@ func (m *Machine) Doubted(at Moment) Orders {
 	return m.orders(at)
 }
 
+// changePause is how soon after a request, in milliseconds, another can be sent because of a change.
+const changePause = 1_000
+
+// Changed says that the verifier has hinted that the settings have changed (A12). Its next answer brings them, so it is asked. Nothing
+// is covered for that: until then the page goes by what it was told last.
+func (m *Machine) Changed(at Moment) Orders {
+	if m.sending {
+		m.changed = true // what is under way may have been answered before
+	} else {
+		m.askSoon(at)
+	}
+	return m.orders(at)
+}
+
+// askSoon makes the next request due, but not at once after the last, however often somebody hints at a change.
+func (m *Machine) askSoon(at Moment) {
+	soon := max(changePause-at.Now.Since(m.sentAt), 0)
+	if m.failures > 0 {
+		soon = lateBackoff // the attempts go on
+	}
+	if soon < m.wait-at.Now.Since(m.waitFrom) {
+		m.waitFrom, m.wait = at.Now, soon
+	}
+}
+
 // Heard takes what another tab says.
 func (m *Machine) Heard(at Moment, message tabs.Message) Orders {
 	age := message.Age(at.Now.Wall)

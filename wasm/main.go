@@ -55,7 +55,7 @@ func start(ctx *cancel.Context, port *page.Port) error {
 	port.OnChoose(screen.Choose)
 	ports := agent.Ports{
 		Clock: port, Page: port, Screen: screen, Keys: keys, Verifier: verifier, Tabs: others,
-		Wakes: port.Wakes, Seen: port.Seen, Gaps: port.Gaps, Doubts: others.Doubts, Led: others.Led, Heard: others.Heard, Choices: screen.Choices,
+		Wakes: port.Wakes, Seen: port.Seen, Gaps: port.Gaps, Doubts: others.Doubts, Changes: others.Changes, Led: others.Led, Heard: others.Heard, Choices: screen.Choices,
 	}
 
 	switch port.Mode {

@@ -83,6 +83,9 @@ func (d *Drive) Gap() { d.take(d.Machine.Gap(d.Moment())) }
 // Seen is somebody coming to the page.
 func (d *Drive) Seen() { d.take(d.Machine.Seen(d.Moment())) }
 
+// Changed is the verifier's hint that the settings have changed.
+func (d *Drive) Changed() { d.take(d.Machine.Changed(d.Moment())) }
+
 // Blocked is the browser not opening the window to sign in.
 func (d *Drive) Blocked() { d.take(d.Machine.Blocked(d.Moment())) }
 

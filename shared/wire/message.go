@@ -93,6 +93,10 @@ const (
 // for a hint to ask and for nothing else.
 const EventEnded = "ended"
 
+// EventSettings is the type of the server-sent event that says that the settings of the session's environment have changed (A12).
+// Its data means nothing. A page takes it for a hint to ask and for nothing else: the answer to its heartbeat has the settings.
+const EventSettings = "settings"
+
 // Redirect answers POST sign-in and POST sign-out: where the browser goes next.
 type Redirect struct {
 	Location string `json:"location"`

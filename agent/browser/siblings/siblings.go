@@ -18,9 +18,10 @@ import (
 
 // Siblings implements agent.Tabs. It is not safe for concurrent use.
 type Siblings struct {
-	Led    chan bool
-	Heard  chan tabs.Message
-	Doubts chan struct{}
+	Led     chan bool
+	Heard   chan tabs.Message
+	Doubts  chan struct{}
+	Changes chan struct{}
 
 	channel *channel
 	lock    *lock // nil: the browser has none, or no channel
@@ -38,7 +39,7 @@ const heardAtOnce = 256
 // New joins the tabs under the page's prefix.
 func New(port *page.Port) (*Siblings, error) {
 	s := &Siblings{
-		Led: make(chan bool, 1), Heard: make(chan tabs.Message, heardAtOnce), Doubts: make(chan struct{}, 1),
+		Led: make(chan bool, 1), Heard: make(chan tabs.Message, heardAtOnce), Doubts: make(chan struct{}, 1), Changes: make(chan struct{}, 1),
 		hidden: port.Hidden,
 	}
 	name := "curfew:" + port.Prefix
@@ -51,7 +52,7 @@ func New(port *page.Port) (*Siblings, error) {
 			return nil, err
 		}
 	}
-	if s.stream, err = newStream(port.Prefix+"events", func() int64 { return port.Now().Mono }, s.doubt,
+	if s.stream, err = newStream(port.Prefix+"events", func() int64 { return port.Now().Mono }, s.Doubts, s.Changes,
 		func(source safejs.Value) { port.Entrust("stream", source) }); err != nil {
 		return nil, err
 	}
@@ -124,13 +125,6 @@ func (s *Siblings) hear(text string) {
 	select {
 	case s.Heard <- message:
 	default:
-	}
-}
-
-func (s *Siblings) doubt() {
-	select {
-	case s.Doubts <- struct{}{}:
-	default: // one is pending already
 	}
 }
 

@@ -11,19 +11,19 @@ import (
 	"github.com/curfew-project/curfew/shared/wire"
 )
 
-// stream is the verifier's server-sent events. They say at once that the session has ended, instead of at the next heartbeat. What
-// they say is a hint to ask and never authority, so losing one costs nothing but time.
+// stream is the verifier's server-sent events. They say at once that the session has ended or that the settings have changed, instead
+// of at the next heartbeat. What they say is a hint to ask and never authority, so losing one costs nothing but time.
 type stream struct {
-	class             safejs.Value
-	url               string
-	ended, open, fail safejs.Func
-	on                bool
-	source            safejs.Value
-	sourced           bool
-	now               func() int64 // a monotonic clock, milliseconds
-	since             int64        // when the stream began to work; 0: it has not
-	entrust           func(source safejs.Value)
-	stop              func() bool // the timer; kept as a function because a time.Timer's type brings the printing of dates with it
+	class                      safejs.Value
+	url                        string
+	ended, changed, open, fail safejs.Func
+	on                         bool
+	source                     safejs.Value
+	sourced                    bool
+	now                        func() int64 // a monotonic clock, milliseconds
+	since                      int64        // when the stream began to work; 0: it has not
+	entrust                    func(source safejs.Value)
+	stop                       func() bool // the timer; kept as a function because a time.Timer's type brings the printing of dates with it
 }
 
 const (
@@ -33,7 +33,7 @@ const (
 )
 
 // newStream returns a stream that is not followed yet. Where the browser has none, it never is.
-func newStream(url string, now func() int64, doubt func(), entrust func(safejs.Value)) (*stream, error) {
+func newStream(url string, now func() int64, doubts, changes chan<- struct{}, entrust func(safejs.Value)) (*stream, error) {
 	s := &stream{url: url, now: now, entrust: entrust}
 	var ok bool
 	if s.class, ok = optional(safejs.Global(), "EventSource"); !ok {
@@ -47,13 +47,23 @@ func newStream(url string, now func() int64, doubt func(), entrust func(safejs.V
 		})
 		return err
 	}
-	if err := callback(&s.ended, doubt); err != nil {
+	if err := callback(&s.ended, func() { hint(doubts) }); err != nil {
+		return nil, err
+	}
+	if err := callback(&s.changed, func() { hint(changes) }); err != nil {
 		return nil, err
 	}
 	if err := callback(&s.open, func() { s.since = s.now() }); err != nil {
 		return nil, err
 	}
 	return s, callback(&s.fail, s.failed)
+}
+
+func hint(to chan<- struct{}) {
+	select {
+	case to <- struct{}{}:
+	default: // one is pending already
+	}
 }
 
 // follow opens the stream or closes it.
@@ -82,6 +92,10 @@ func (s *stream) connect() {
 	s.source, s.sourced = source, true
 	s.entrust(source)
 	if _, err := source.Call("addEventListener", wire.EventEnded, s.ended); err != nil {
+		s.close()
+		return
+	}
+	if _, err := source.Call("addEventListener", wire.EventSettings, s.changed); err != nil {
 		s.close()
 		return
 	}
