@@ -102,7 +102,7 @@ func TestB4_OneStreamCoversAllTabs(t *testing.T) {
 	wantHintForAll(t, s, first, second, third)
 	s.untilStreams(t, 1, 1)
 
-	s.say("event: settings\ndata: {}\n\n") // nothing that this page knows
+	s.say("event: extended\ndata: {}\n\n") // nothing that this page knows
 	s.say("data: ended\n\n")
 	wait(t, first, "300")
 	for _, tab := range []context.Context{first, second, third} {
@@ -123,6 +123,62 @@ func TestB4_OneStreamCoversAllTabs(t *testing.T) {
 	if _, asked := s.streamCounts(); asked > 3 {
 		t.Errorf("three tabs asked for %d streams", asked)
 	}
+}
+
+// A12: one message makes one tab ask, and all tabs warn, and stop, by what the verifier then says. Nothing covers them meanwhile, and a
+// flood of messages is no flood of requests.
+func TestA12_ChangedSettingsReachAllTabs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	browser := chrome.New(t)
+	first, _ := open(t, s, browser)
+	s.untilStreams(t, 1, 1)
+	tabs := []context.Context{first, anotherTab(t, s, browser, 1), anotherTab(t, s, browser, 2)}
+	for _, tab := range tabs {
+		chrome.Until(t, tab, pageIsSeen)
+		chrome.Eval[any](t, tab, `void (globalThis.covered = 0, setInterval(() => {
+			covered += document.querySelector("curfew-agent")?.shadowRoot.querySelector("[part=cover]")?.open ? 1 : 0
+		}, 20))`)
+	}
+	began := len(s.allBeats())
+	hold := make(chan struct{})
+	s.set(func(s *site) {
+		s.settings.InactivityWarning, s.hold = s.settings.InactivityTimeout-1, hold
+		s.past = s.now()
+	})
+	s.say(settingsEvent)
+	wait(t, first, "300")
+	for _, tab := range tabs {
+		if !chrome.Eval[bool](t, tab, pageIsSeen) {
+			t.Error("a hint at other settings shows before the verifier has answered")
+		}
+	}
+	s.set(func(s *site) { s.hold = nil })
+	close(hold)
+	for _, tab := range tabs {
+		chrome.Until(t, tab, inRoot(`root.querySelector("dialog").open`))
+	}
+	if n := len(s.allBeats()) - began; n != 1 {
+		t.Errorf("%d heartbeats for a change, want 1", n)
+	}
+
+	s.set(func(s *site) { s.settings.InactivityWarning = 120_000 })
+	for range 300 {
+		s.say(settingsEvent)
+	}
+	for _, tab := range tabs {
+		chrome.Until(t, tab, pageIsSeen)
+	}
+	wait(t, first, "2500")
+	if n := len(s.allBeats()) - began; n > 3 {
+		t.Errorf("%d heartbeats for 301 messages", n)
+	}
+	for _, tab := range tabs {
+		if n := chrome.Eval[int](t, tab, `covered`); n > 0 {
+			t.Errorf("a tab was seen covered %d times", n)
+		}
+	}
+	s.untilStreams(t, 1, 1)
 }
 
 // A14: when the tab that holds the stream goes, in whatever way, the next one takes over, and what comes then reaches all that are

@@ -61,7 +61,10 @@ func (s *site) say(text string) {
 	})
 }
 
-const endedEvent = "event: ended\ndata: signed_out_elsewhere\n\n"
+const (
+	endedEvent    = "event: ended\ndata: signed_out_elsewhere\n\n"
+	settingsEvent = "event: settings\ndata:\n\n"
+)
 
 // streamCounts is how many streams are open, and how many were asked for so far.
 func (s *site) streamCounts() (open, asked int) {
