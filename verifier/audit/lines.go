@@ -26,14 +26,16 @@ func appendJSON(to []byte, value any) []byte {
 	return buffer.Bytes()
 }
 
-// Export writes every entry of a store as a line of JSON, and says how many.
+// Export writes every entry of a store as a line of JSON, and says how many were written.
 func Export(ctx context.Context, s Store, w io.Writer) (int, error) {
 	written, line := 0, []byte(nil)
 	err := s.Walk(ctx, func(first, last Link) error { return nil }, func(e Entry) error {
 		line = AppendLine(line[:0], e)
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
 		written++
-		_, err := w.Write(line)
-		return err
+		return nil
 	})
 	return written, err
 }
