@@ -29,6 +29,7 @@ type Config struct {
 
 	places    places
 	variables []Variable
+	ignored   []string
 	text      fingerprint // of the file
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
+// ConsoleID is the console as an environment. No other may have it.
+const ConsoleID = settings.ReservedID
+
 // Console is where administrators work (C3). It is an environment of its own.
 type Console struct {
 	Origin   string   `yaml:"origin"`

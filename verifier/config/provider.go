@@ -37,6 +37,23 @@ func (c Config) Named(id string) (p Provider, ok bool) {
 	return Provider{}, false
 }
 
+// AllProviders are the providers of the configuration: the named ones, the console's and each environment's own.
+func (c Config) AllProviders() []Provider {
+	var all []Provider
+	for _, named := range c.Providers {
+		all = append(all, named.Provider)
+	}
+	if c.Console != nil && c.Console.Provider.Use == "" {
+		all = append(all, c.Console.Provider)
+	}
+	for _, env := range c.Environments {
+		if env.Provider.Use == "" {
+			all = append(all, env.Provider)
+		}
+	}
+	return all
+}
+
 // use gives every environment that names a provider all of it, and the deployment's switches to all of them.
 func (c *Config) use() {
 	for i := range c.Environments {

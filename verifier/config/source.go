@@ -81,7 +81,7 @@ func read(text []byte, environ []string) (Config, error) {
 	var all Problems
 	r := &reader{block: block{all: &all, places: places{}}, place: lineColumn}
 	any := r.text(text, reflect.ValueOf(&c).Elem(), "")
-	c.variables = r.variables(environ, &c)
+	r.variables(environ, &c)
 	if len(all) > 0 {
 		return Config{}, all
 	}

@@ -24,9 +24,12 @@ type Variable struct {
 // Variables are those that gave a setting, in order of their names.
 func (c Config) Variables() []Variable { return slices.Clone(c.variables) }
 
+// IgnoredVariables are the names of those that begin like settings and are none, in order.
+func (c Config) IgnoredVariables() []string { return slices.Clone(c.ignored) }
+
 // variables reads settings from the process environment, above what is there already. A variable whose first level is no key is somebody
 // else's: Kubernetes has CURFEW_PORT for a service of that name.
-func (r *reader) variables(environ []string, c *Config) []Variable {
+func (r *reader) variables(environ []string, c *Config) {
 	values := map[string]string{}
 	for _, one := range environ {
 		if name, value, ok := strings.Cut(one, "="); ok && strings.HasPrefix(name, variablePrefix) && name != variablePrefix {
@@ -34,7 +37,6 @@ func (r *reader) variables(environ []string, c *Config) []Variable {
 		}
 	}
 	defaults := Default()
-	var all []Variable
 	for _, name := range sorted(values) { // a whole block comes before its parts
 		v := &variable{reader: r, name: name, value: values[name]}
 		if len(v.value) > maxFile {
@@ -42,10 +44,11 @@ func (r *reader) variables(environ []string, c *Config) []Variable {
 			continue
 		}
 		if path, ok := v.set(reflect.ValueOf(c).Elem(), reflect.ValueOf(defaults), strings.TrimPrefix(name, variablePrefix), "", ""); ok {
-			all = append(all, Variable{name, path})
+			c.variables = append(c.variables, Variable{name, path})
+		} else {
+			c.ignored = append(c.ignored, name)
 		}
 	}
-	return all
 }
 
 // variable is one variable on its way to the setting that it names.

@@ -75,6 +75,14 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// What is no setting is told, because it may have been meant as one.
+func TestIgnoredVariables(t *testing.T) {
+	c, err := read([]byte(least), []string{"CURFEW_PORT=1", "CURFEW_ENVIROMENTS__A__KIND=portal", "CURFEWISH=1", "CURFEW_LISTEN=:1"})
+	if want := []string{"CURFEW_ENVIROMENTS__A__KIND", "CURFEW_PORT"}; err != nil || !slices.Equal(c.IgnoredVariables(), want) {
+		t.Errorf("%v, %v", c.IgnoredVariables(), err)
+	}
+}
+
 // A whole list in a variable replaces the file's, and parts of it can be in others.
 func TestVariablesReplaceWholes(t *testing.T) {
 	c, err := read([]byte(managed), []string{
@@ -194,7 +202,7 @@ func FuzzVariables(f *testing.F) {
 			return
 		}
 		if len(c.variables) == 0 {
-			c.places, before.places = nil, nil
+			c.places, before.places, c.ignored = nil, nil, nil
 			c.resolve("")
 			if !reflect.DeepEqual(c, before) {
 				t.Errorf("a variable that counts for nothing changed the configuration:\n%+v\n%+v", c, before)
