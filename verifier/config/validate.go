@@ -146,7 +146,8 @@ func (e Environment) validateTimes(b block, c Config) {
 	limits, set := c.PolicyLimits(), e.PolicySettings()
 	doc, _ := e.Document()
 	deployment, _ := c.DeploymentDocument()
-	for _, err := range []error{set.Validate(limits), set.Gate(doc.On(deployment))} {
+	outOfRange := set.Validate(limits)
+	for _, err := range []error{outOfRange, set.Gate(doc.On(deployment))} {
 		var violations policy.Violations
 		if errors.As(err, &violations) {
 			for _, v := range violations {
@@ -158,8 +159,12 @@ func (e Environment) validateTimes(b block, c Config) {
 	b.within("policy_check.interval", check.Interval, c.checkFloor(), mostInterval)
 	b.within("policy_check.outage_budget", check.Budget, 0, mostBudget)
 	b.within("policy_check.absence", check.Absence, leastAbsence, mostAbsence)
-	// A capped session warns like any other, so the cap must leave room for it.
-	if warning := set.SessionWarning; check.Cap <= warning || check.Cap > limits.SessionTimeout.Max || check.Cap%policy.Granularity != 0 {
+	// A capped session warns like any other, so the cap must leave room for it: for the default, where it has just been refused itself.
+	warning := set.SessionWarning
+	if outOfRange != nil {
+		warning = policy.Defaults().SessionWarning
+	}
+	if check.Cap <= warning || check.Cap > limits.SessionTimeout.Max || check.Cap%policy.Granularity != 0 {
 		b.add("policy_check.cap", "is %s; allowed: more than session_warning (%s), and at most limits.session_timeout.max (%s), in whole seconds",
 			policy.Format(check.Cap), policy.Format(warning), policy.Format(limits.SessionTimeout.Max))
 	}

@@ -1,87 +1,141 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"os"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/config"
+	"github.com/curfew-project/curfew/verifier/provider"
 	"github.com/curfew-project/curfew/verifier/texts"
 )
 
+// configSource is where the configuration comes from: the file, which may be missing unless it was named, and the process environment.
+func configSource(cmd *cobra.Command, path string) config.Source {
+	return config.Source{Path: path, Optional: !cmd.Flags().Changed("config"), Environ: os.Environ()}
+}
+
+// configFlag adds the flag that configSource asks for.
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVarP(path, "config", "c", "curfew.yaml", "the configuration file")
+}
+
 func checkConfigCommand() *cobra.Command {
 	var path string
+	var asJSON, ask bool
 	cmd := &cobra.Command{
 		Use:   "check-config",
-		Short: "Check the configuration file and show what it means",
-		Long: `Check the configuration file. What is out of range is all reported at once, and what cannot be
-read with its line and column. Exit status 1 means that serve would refuse it.`,
-		Example: `  curfew check-config --config /etc/curfew/curfew.yaml`,
-		Args:    cobra.NoArgs,
+		Short: "Check the configuration and show what it means",
+		Long: `Check the configuration: the file, and the variables of the process environment that stand above it. Everything
+that is wrong is reported at once, each with its line and column or its variable. Exit status 1 means that serve
+would refuse it, or, with --ask-providers, that an identity provider does not answer.`,
+		Example: `  curfew check-config --config /etc/curfew/curfew.yaml
+  CURFEW_ENVIRONMENTS__RECORDS__SETTINGS__INACTIVITY_TIMEOUT=10m curfew check-config
+  curfew check-config --ask-providers
+  curfew check-config --json | jq '.environments[].settings'`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(path)
+			c, languages, err := checked(configSource(cmd, path))
+			if err == nil && ask {
+				err = askProviders(cmd.Context(), cmd.ErrOrStderr(), c, time.Now)
+			}
+			if asJSON {
+				if encodeErr := writeCheck(cmd.OutOrStdout(), path, c, languages, err); encodeErr != nil {
+					return encodeErr
+				}
+				return err
+			}
 			if err != nil {
 				return err
 			}
-			if err := c.Readable(); err != nil {
-				return err
-			}
-			for _, env := range c.Environments {
-				describe(cmd.OutOrStdout(), env)
-			}
-			catalog, err := texts.Load(c.Texts)
-			if err != nil {
-				return err
-			}
-			describeTexts(cmd.OutOrStdout(), catalog)
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is correct\n", path)
+			summarize(path, c, languages).print(cmd.OutOrStdout())
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&path, "config", "c", "curfew.yaml", "the configuration file")
+	configFlag(cmd, &path)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write what the configuration means, or what is wrong with it, as JSON")
+	cmd.Flags().BoolVar(&ask, "ask-providers", false, "also ask every identity provider whether it answers, as feature switches need it to")
 	return cmd
 }
 
-// describe says what an environment's settings mean.
-func describe(to io.Writer, e config.Environment) {
-	env := e.InForce()
-	s, check := env.Settings, env.Check
-	session := "by the identity provider's own policy"
-	if s.SessionOn() {
-		session = policy.Format(s.SessionTimeout)
+// checked loads a configuration and everything that serve reads because of it.
+func checked(source config.Source) (config.Config, []string, error) {
+	c, err := source.Load()
+	if err != nil {
+		return config.Config{}, nil, err
 	}
-	inactivity := "off"
-	if s.InactivityOn() {
-		inactivity = fmt.Sprintf("%s, warning %s before", policy.Format(s.InactivityTimeout), policy.Format(s.InactivityWarning))
+	if err := c.Readable(); err != nil {
+		return config.Config{}, nil, fmt.Errorf("%s: %w", source.Path, err)
 	}
-	fmt.Fprintf(to, "environment %s at %s: session timeout %s, warning %s before; inactivity timeout %s\n",
-		env.ID, env.Origin, session, policy.Format(s.SessionWarning), inactivity)
-	most := policy.Format(env.For(true, policy.Browser).SessionTimeout)
-	if check.Bypass {
-		fmt.Fprintf(to, "  policy check bypassed: every session ends after %s at most\n", most)
-	} else {
-		budget := "nobody can choose to stay signed in through an outage"
-		if stay := e.Provider.StaySignedIn; stay.Ask || stay.Claim != "" {
-			budget = "outage budget " + policy.Format(check.Budget) + " for users who stay signed in"
-		}
-		fmt.Fprintf(to, "  policy check every %s, %s; without a refresh token a session ends after %s at most\n", policy.Format(check.Interval), budget, most)
+	catalog, err := texts.Load(c.Texts)
+	if err != nil {
+		return config.Config{}, nil, err
 	}
-	if e.HandIn != nil {
-		fmt.Fprintf(to, "  sessions can be handed in with ID tokens of client %s; they end after %s at most\n", e.HandIn.ClientID, most)
+	var languages []string
+	for _, l := range catalog.Languages() {
+		languages = append(languages, l.Tag())
 	}
-	if len(env.Page.Frames) > 0 {
-		fmt.Fprintf(to, "  frames of %s may take part\n", strings.Join(env.Page.Frames, ", "))
-	}
+	return c, languages, nil
 }
 
-// describeTexts says in which languages people are spoken to.
-func describeTexts(to io.Writer, catalog *texts.Catalog) {
-	var tags []string
-	for _, l := range catalog.Languages() {
-		tags = append(tags, l.Tag())
+// problem is one thing that is wrong, as JSON.
+type problem struct {
+	Path    string `json:"path,omitempty"`
+	Place   string `json:"place,omitempty"`
+	Message string `json:"message"`
+}
+
+// writeCheck writes the outcome of a check as JSON.
+func writeCheck(to io.Writer, path string, c config.Config, languages []string, err error) error {
+	out := json.NewEncoder(to)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	if err == nil {
+		return out.Encode(summarize(path, c, languages))
 	}
-	fmt.Fprintf(to, "languages: %s\n", strings.Join(tags, ", "))
+	wrong := []problem{}
+	var all config.Problems
+	if errors.As(err, &all) {
+		for _, p := range all {
+			wrong = append(wrong, problem{p.Path, p.Place, p.Err.Error()})
+		}
+	} else {
+		wrong = append(wrong, problem{Message: err.Error()})
+	}
+	return out.Encode(struct {
+		File     string    `json:"file"`
+		Correct  bool      `json:"correct"`
+		Problems []problem `json:"problems"`
+	}{path, false, wrong})
+}
+
+// askProviders asks every provider once, all at the same time, and says who does not answer and why.
+func askProviders(ctx context.Context, progress io.Writer, c config.Config, now func() time.Time) error {
+	var issuers []string
+	known := map[string]bool{}
+	for _, p := range c.AllProviders() {
+		if !known[p.Issuer] {
+			known[p.Issuer] = true
+			issuers = append(issuers, p.Issuer)
+		}
+	}
+	answers := make([]error, len(issuers))
+	var asking sync.WaitGroup
+	for i, issuer := range issuers {
+		fmt.Fprintf(progress, "asking %s\n", issuer)
+		asking.Go(func() {
+			if err := provider.New(provider.Config{Issuer: issuer}, nil, now, nil).Ready(ctx); err != nil {
+				answers[i] = fmt.Errorf("provider %s: %w", issuer, err)
+			}
+		})
+	}
+	asking.Wait()
+	return errors.Join(answers...)
 }
