@@ -65,3 +65,24 @@ func TestReadmeHasEveryKey(t *testing.T) {
 		t.Errorf("only %d keys found", found)
 	}
 }
+
+// The README says what needs a restart.
+func TestReadmeSaysWhatNeedsARestart(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, reload, ok := strings.Cut(string(text), "**Reload.**")
+	reload, _, _ = strings.Cut(reload, "\n\n")
+	everything := Config{Listen: "x", OperatorListen: "x", Prefix: "x", Data: "x", Keys: "x", Texts: "x", CookieRenewal: 1,
+		PolicyChecks: PolicyChecks{Concurrency: 1}, Admin: Admin{Socket: "x"}, Console: &Console{}}
+	keys := NeedsRestart(Config{}, everything)
+	if !ok || len(keys) != 10 {
+		t.Fatalf("%d keys, in %q", len(keys), reload)
+	}
+	for _, key := range keys {
+		if !strings.Contains(reload, "`"+key+"`") {
+			t.Errorf("%s is missing", key)
+		}
+	}
+}
