@@ -12,6 +12,7 @@ type Violation struct {
 	Row     string // the mission row that sets the rule, or empty
 	Value   time.Duration
 	Allowed string // the allowed range, in words
+	Switch  Switch // the switch that would have to be on, or empty
 }
 
 // Error names the setting, the value and the allowed range.

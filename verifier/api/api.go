@@ -22,10 +22,16 @@ type API struct {
 // New makes the API.
 func New(e *engine.Engine, site *Site) *API { return &API{engine: e, site: site} }
 
-// Register adds the API's addresses to a mux.
-func (a *API) Register(mux *http.ServeMux) {
-	mux.Handle("POST "+a.site.prefix+"heartbeat", a.site.For(a.heartbeat))
-	mux.Handle("GET "+a.site.prefix+"check", a.site.For(a.check))
+// Timed wraps the handler of an endpoint, to measure it. It must be cheap: check is the busiest handler of all.
+type Timed func(endpoint string, next http.Handler) http.Handler
+
+// Register adds the API's addresses to a mux, heartbeat and check measured where timed is not nil.
+func (a *API) Register(mux *http.ServeMux, timed Timed) {
+	if timed == nil {
+		timed = func(_ string, next http.Handler) http.Handler { return next }
+	}
+	mux.Handle("POST "+a.site.prefix+"heartbeat", timed("heartbeat", a.site.For(a.heartbeat)))
+	mux.Handle("GET "+a.site.prefix+"check", timed("check", a.site.For(a.check)))
 	mux.Handle("GET "+a.site.prefix+"events", a.site.For(a.events))
 }
 
@@ -44,6 +50,9 @@ func (a *API) heartbeat(w http.ResponseWriter, r *http.Request, env settings.Env
 	SetSessionCookie(w, env, cookie)
 	WriteJSON(w, http.StatusOK, reply)
 }
+
+// Streams is how many event streams are open.
+func (a *API) Streams() int { return int(a.streams.Load()) }
 
 // Proved is a request of the page with what proves it.
 func (a *API) Proved(r *http.Request, env settings.Environment, endpoint string) engine.Request {

@@ -19,10 +19,12 @@ const (
 	pulse = 25 * time.Second
 	// maxStreams bounds the streams of one verifier. A browser that gets none learns of an end by its heartbeats.
 	maxStreams = 1 << 16
+	// spread is within which time after a change of the settings all pages of an environment are told (A12): each of them asks then.
+	spread = 2 * time.Second
 )
 
-// events tells a page at once that its session has ended (HTML section 9.2, server-sent events). It says nothing else and
-// extends nothing: the page takes the message for a hint to ask.
+// events tells a page at once that its session has ended, and soon that the settings have changed (HTML section 9.2, server-sent
+// events). It says nothing else and extends nothing: the page takes the message for a hint to ask.
 func (a *API) events(w http.ResponseWriter, r *http.Request, env settings.Environment) {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
 		// A page of a neighbouring origin would have the cookie sent, and could use up what a session has of streams.
@@ -54,11 +56,19 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, env settings.Enviro
 	pulses, life := time.NewTicker(pulse), time.NewTimer(streamLife)
 	defer pulses.Stop()
 	defer life.Stop()
+	var turn <-chan time.Time // when this page is told that the settings have changed; nil: they have not
 	for stream.err == nil {
 		select {
 		case reason := <-watch.Ended:
 			stream.ended(reason)
 			return
+		case <-watch.Changed:
+			if turn == nil {
+				turn = time.After(spread * time.Duration(watch.Session[1]) / 256)
+			}
+		case <-turn:
+			turn = nil
+			stream.say("event: " + wire.EventSettings + "\ndata:\n\n")
 		case <-pulses.C:
 			stream.say(":\n\n")
 		case <-life.C:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -30,6 +31,7 @@ var records = settings.Environment{ID: "records", Origin: "https://records.examp
 type site struct {
 	*engine.Engine
 	http.Handler
+	live   *settings.Live
 	cookie string
 }
 
@@ -48,10 +50,11 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	where := api.NewSite("/.curfew/", []settings.Environment{records}, e.RecordRefusal)
+	live := settings.NewLive(records)
+	where := api.NewSite("/.curfew/", live, e.RecordRefusal)
 	mux := http.NewServeMux()
-	api.New(e, where).Register(mux)
-	s := &site{Engine: e, Handler: mux}
+	api.New(e, where).Register(mux, nil)
+	s := &site{Engine: e, Handler: mux, live: live}
 	_, s.cookie, err = e.Begin(t.Context(), records, engine.SignIn{
 		Who: session.Identity{Issuer: "https://login.example", Subject: "amara", Provider: "one", AuthTime: time.Now().Unix()},
 	})
@@ -194,6 +197,90 @@ func TestEventsAreBounded(t *testing.T) {
 			if l := s.listen(t, forged); l.status() != http.StatusUnauthorized {
 				t.Errorf("with cookie %.20q: %d", forged, l.status())
 			}
+		}
+	})
+}
+
+const changedEvent = "event: settings\ndata:\n\n"
+
+// A12: all pages of an environment are told of a change within two seconds, and not all at once; several changes until then are one.
+func TestA12_EventsTellOfChangedSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		var all []*listener
+		for i := range 50 {
+			_, cookie, err := s.Begin(t.Context(), records, engine.SignIn{
+				Who: session.Identity{Issuer: "https://login.example", Subject: fmt.Sprint("user", i), AuthTime: time.Now().Unix()},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, s.listen(t, cookie))
+		}
+		told := func() (count int) {
+			for _, l := range all {
+				count += strings.Count(l.heard(), changedEvent)
+			}
+			return count
+		}
+		s.SettingsChanged("another", "")
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if n := told(); n > 0 {
+			t.Errorf("%d pages were told of another environment's change", n)
+		}
+		most := 0
+		for range 20 {
+			before := told()
+			s.SettingsChanged("another", "records")
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+			most = max(most, told()-before)
+		}
+		if n := told(); n < len(all) || most > len(all)/2 {
+			t.Errorf("after two seconds %d messages to %d pages, up to %d at once", n, len(all), most)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		after := told()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := told(); n != after {
+			t.Errorf("%d messages without any change", n-after)
+		}
+		for range 100 {
+			s.SettingsChanged("records")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		// Whoever has woken for the first of them may be told once more.
+		if n := told() - after; n < len(all) || n > 2*len(all) {
+			t.Errorf("%d messages to %d pages for a hundred changes at once", n, len(all))
+		}
+		for i, l := range all {
+			if !l.open() {
+				t.Errorf("stream %d has ended", i)
+			}
+		}
+	})
+}
+
+// A12: who comes back is told of what changed while no stream was open.
+func TestA12_EventsTellOfAChangeBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		before := s.listen(t, s.cookie)
+		tight := records
+		tight.Settings.SessionTimeout = time.Hour
+		s.live.Set([]settings.Environment{tight})
+		after := s.listen(t, s.cookie)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := strings.Count(after.heard(), changedEvent); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+		if strings.Contains(before.heard(), changedEvent) {
+			t.Error("told although nobody said that anything had changed")
 		}
 	})
 }

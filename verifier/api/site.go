@@ -14,18 +14,14 @@ import (
 // Site says which environment a request belongs to and what its addresses are.
 type Site struct {
 	prefix string
-	hosts  map[string]settings.Environment
+	live   *settings.Live
 	record func(settings.Environment, wire.Code, string)
 }
 
-// NewSite serves environments by the host of their origin, below a prefix such as /.curfew/ that begins and ends with a slash.
+// NewSite serves the environments that are in force by the host of their origin, below a prefix such as /.curfew/ that begins and ends with a slash.
 // record takes the refusals that the site makes itself.
-func NewSite(prefix string, environments []settings.Environment, record func(settings.Environment, wire.Code, string)) *Site {
-	site := &Site{prefix: prefix, hosts: map[string]settings.Environment{}, record: record}
-	for _, env := range environments {
-		site.hosts[strings.ToLower(env.Host())] = env
-	}
-	return site
+func NewSite(prefix string, live *settings.Live, record func(settings.Environment, wire.Code, string)) *Site {
+	return &Site{prefix: prefix, live: live, record: record}
 }
 
 // clip bounds what a client can write into the log.
@@ -36,8 +32,7 @@ func (s *Site) Prefix() string { return s.prefix }
 
 // Environment finds the environment of a request by its Host; unknown hosts are denied.
 func (s *Site) Environment(r *http.Request) (settings.Environment, bool) {
-	env, ok := s.hosts[strings.ToLower(r.Host)]
-	return env, ok
+	return s.live.ByHost(r.Host)
 }
 
 // URL is the absolute address of an endpoint as browsers know it.

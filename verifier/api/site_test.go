@@ -6,10 +6,11 @@ import (
 	"testing"
 
 	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 func TestReturnToStaysOnThisOrigin(t *testing.T) {
-	site := NewSite("/.curfew/", nil, nil)
+	site := NewSite("/.curfew/", settings.NewLive(), nil)
 	for text, ok := range map[string]bool{
 		"":                               true,
 		"/":                              true,
@@ -67,7 +68,7 @@ func FuzzReturnTo(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	site := NewSite("/.curfew/", nil, nil)
+	site := NewSite("/.curfew/", settings.NewLive(), nil)
 	f.Fuzz(func(t *testing.T, text string) {
 		back, ok := site.ReturnTo(text)
 		if !ok {

@@ -125,6 +125,13 @@ func (j *Journal) Flush(ctx context.Context) error {
 	return nil
 }
 
+// Pending is how many events wait to be written.
+func (j *Journal) Pending() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.queue.taken + len(j.queue.events)
+}
+
 // Ready is why the store did not take the last events, or nil.
 func (j *Journal) Ready() error {
 	j.mu.Lock()

@@ -41,14 +41,14 @@ func Verify(ctx context.Context, s Store, progress func(done, all int64)) (Verif
 	})
 	found.Last = at
 	switch {
+	case at == end && found.First.Seq != 0 && found.First != dropped:
+		return found, &Broken{1, fmt.Sprintf("entries up to %d are missing, and no entry says that they were dropped", found.First.Seq)}
 	case err != nil:
 		return found, err
 	case at.Seq != end.Seq:
 		return found, &Broken{at.Seq + 1, fmt.Sprintf("it is missing: the chain ends before it, and once went on to entry %d", end.Seq)}
 	case at != end:
 		return found, &Broken{at.Seq, "it, or one before it, was written anew: the chain once ended with another"}
-	case found.First.Seq != 0 && found.First != dropped:
-		return found, &Broken{1, fmt.Sprintf("entries up to %d are missing, and no entry says that they were dropped", found.First.Seq)}
 	}
 	return found, nil
 }

@@ -25,7 +25,7 @@ func (e *Engine) cookie(env settings.Environment, s session.Session, now int64) 
 	ends, _ := s.State.Ends() // possibly deadline.Never
 	expires := min(now+e.renewal.Milliseconds(), ends)
 	payload := binary.BigEndian.AppendUint64(append(make([]byte, 0, cookieSize), s.ID[:]...), uint64(expires))
-	return e.ring.Sign(keyring.SessionCookie, env.ID, payload)
+	return e.ring.Sign(keyring.SessionCookie, env.Scope(), payload)
 }
 
 // openCookie returns what a cookie of this environment names and when it goes stale. A stale cookie is no error: it still
@@ -37,7 +37,7 @@ func (e *Engine) openCookie(env settings.Environment, cookie string) (session.ID
 	if len(cookie) > wire.MaxCookie {
 		return session.ID{}, 0, errBadCookie
 	}
-	payload, err := e.ring.Open(keyring.SessionCookie, env.ID, cookie)
+	payload, err := e.ring.Open(keyring.SessionCookie, env.Scope(), cookie)
 	if err != nil || len(payload) != cookieSize {
 		return session.ID{}, 0, errBadCookie
 	}

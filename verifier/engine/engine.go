@@ -137,6 +137,11 @@ func (e *Engine) find(ctx context.Context, env settings.Environment, cookie stri
 
 // end ends one session for a reason. It is not an error when the session has ended already; the first reason stays.
 func (e *Engine) end(ctx context.Context, s session.Session, reason wire.Reason, now int64) (session.Session, error) {
+	return e.endAs(ctx, s, reason, "", now)
+}
+
+// endAs is end on the word of an administrator, or of nobody.
+func (e *Engine) endAs(ctx context.Context, s session.Session, reason wire.Reason, actor string, now int64) (session.Session, error) {
 	next, ok, err := e.store.Update(context.WithoutCancel(ctx), s.ID, now, func(s session.Session) (session.Session, error) {
 		s.State = deadline.Step(s.State, deadline.End{Reason: reason}, now)
 		return s, nil
@@ -150,7 +155,7 @@ func (e *Engine) end(ctx context.Context, s session.Session, reason wire.Reason,
 	case !ok:
 		return session.Session{}, refuse(wire.NoSession, "nobody knows this session any more")
 	}
-	e.recordEnd(next)
+	e.recordEndBy(next, actor)
 	return next, nil
 }
 
@@ -168,10 +173,12 @@ func (e *Engine) RecordRefusal(env settings.Environment, code wire.Code, detail 
 }
 
 // recordEnd records an ending, whatever its reason, and tells the pages that wait for it.
-func (e *Engine) recordEnd(s session.Session) {
+func (e *Engine) recordEnd(s session.Session) { e.recordEndBy(s, "") }
+
+func (e *Engine) recordEndBy(s session.Session, actor string) {
 	e.watches.tell(s)
 	e.record(audit.Event{At: s.State.EndedAt, Kind: audit.Ended, Environment: s.User.Environment,
-		Session: s.ID.String(), Subject: s.User.Subject, Reason: s.State.Reason})
+		Session: s.ID.String(), Subject: s.User.Subject, Client: string(s.Client), Reason: s.State.Reason, Actor: actor})
 }
 
 func (e *Engine) recordRefusal(env settings.Environment, s session.Session, now int64, code wire.Code, detail string) {

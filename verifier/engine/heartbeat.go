@@ -46,7 +46,7 @@ func (e *Engine) Heartbeat(ctx context.Context, env settings.Environment, r Requ
 			return s, errReplayed
 		}
 		s.Seq = beat.Seq
-		if wanted := env.For(s.Check.Bypassed); s.State.Settings != wanted {
+		if wanted := env.For(s.Check.Bypassed, s.Client); s.State.Settings != wanted {
 			s.State = deadline.Step(s.State, deadline.Change{Settings: wanted}, now)
 		}
 		s.State = deadline.Step(s.State, eventOf(beat, proved.Issued, now), now)

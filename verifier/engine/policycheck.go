@@ -20,6 +20,7 @@ type Claim struct {
 	Session      session.Session
 	RefreshToken string
 	IDToken      string // the last one
+	where        Where
 }
 
 const (
@@ -102,7 +103,7 @@ func (e *Engine) ClaimCheck(ctx context.Context, env settings.Environment, id se
 	if err != nil && !errors.Is(err, errNoSecrets) {
 		return Claim{}, false, err
 	}
-	claim.RefreshToken, claim.IDToken = kept.RefreshToken, kept.IDToken
+	claim.RefreshToken, claim.IDToken, claim.where = kept.RefreshToken, kept.IDToken, kept.Where
 	return claim, true, nil
 }
 
@@ -113,7 +114,7 @@ func (e *Engine) KeepRefreshToken(ctx context.Context, claim *Claim, rotated str
 }
 
 func (e *Engine) keepSecrets(ctx context.Context, claim Claim) error {
-	sealed, err := e.seal(claim.Session, secrets{IDToken: claim.IDToken, RefreshToken: claim.RefreshToken})
+	sealed, err := e.seal(claim.Session, secrets{IDToken: claim.IDToken, RefreshToken: claim.RefreshToken, Where: claim.where})
 	if err != nil {
 		return err
 	}

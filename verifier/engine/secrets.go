@@ -13,6 +13,7 @@ import (
 type secrets struct {
 	IDToken      string `json:"id_token,omitempty"`
 	RefreshToken string `json:"refresh_token,omitempty"`
+	Where        Where  `json:"where,omitzero"`
 }
 
 // errNoSecrets means that a session's secrets are not there or were sealed with a key that is gone.

@@ -22,8 +22,10 @@ type SignIn struct {
 	// Replaced is the browser's session cookie, or empty. A living session that it names ends, as when the user signs in again
 	// before the end (A2) or another user signs in (B2).
 	Replaced string
-	Stay     bool // the user chose to stay signed in (A7)
-	HandedIn bool // by an application's own sign-in (A6)
+	Stay     bool   // the user chose to stay signed in (A7)
+	HandedIn bool   // by an application's own sign-in (A6)
+	ClientID string // the OAuth client that the sign-in was made for (A9)
+	Where    Where
 }
 
 // ErrUsed is returned by Use for an attempt that was used already (B3).
@@ -37,7 +39,7 @@ func (e *Engine) SignInNonce(env settings.Environment) string {
 	return e.nonces.Issue(signInScope(env), e.clock())
 }
 
-func signInScope(env settings.Environment) string { return env.ID + "\x00sign-in" }
+func signInScope(env settings.Environment) string { return env.Scope() + "\x00sign-in" }
 
 // ProveKey verifies the proof that a browser sends before it goes to the provider, and returns the thumbprint of its key (B3).
 // It refuses with wire.UseNonce, wire.InvalidProof or wire.TooLarge.
@@ -142,7 +144,8 @@ func (e *Engine) Begin(ctx context.Context, env settings.Environment, in SignIn)
 		}
 		return refused("a session of the user ended during the sign-in", ErrCredentials)
 	}
-	e.record(audit.Event{At: now, Kind: audit.SignIn, Environment: env.ID, Session: s.ID.String(), Subject: who.Subject, Detail: bypassDetail(env, in)})
+	e.record(audit.Event{At: now, Kind: audit.SignIn, Environment: env.ID, Session: s.ID.String(), Subject: who.Subject,
+		Client: string(s.Client), Detail: signInDetail(env, in, s)})
 	if replace {
 		reason := wire.SignedOut
 		if old.User != user {
@@ -201,16 +204,35 @@ func (e *Engine) newSession(env settings.Environment, in SignIn, user session.Us
 	if !check.Bypassed {
 		check.Next = e.nextCheck(env, now)
 	}
-	state := deadline.Begin(env.For(check.Bypassed), now)
+	client, _ := env.Clients.Match(in.ClientID, in.Where.UserAgent)
+	state := deadline.Begin(env.For(check.Bypassed, client), now)
 	if !check.Bypassed {
 		state = deadline.Step(state, deadline.Confirmed{Lapses: lapses(env, now)}, now)
 	}
 	s := session.Session{
 		ID: id, User: user, Name: in.Who.Name, Key: in.Key, AuthTime: in.Who.AuthTime,
-		Provider: in.Who.Provider, Check: check, State: state,
+		Provider: in.Who.Provider, Client: client, Check: check, State: state,
 	}
-	sealed, err := e.seal(s, secrets{IDToken: in.Who.IDToken, RefreshToken: in.RefreshToken})
+	sealed, err := e.seal(s, secrets{IDToken: in.Who.IDToken, RefreshToken: in.RefreshToken, Where: in.Where.clip()})
 	return s, sealed, err
+}
+
+// signInDetail marks what is not enforced in a session (A6, A9).
+func signInDetail(env settings.Environment, in SignIn, s session.Session) string {
+	detail := bypassDetail(env, in)
+	exempt := ""
+	switch enforced := env.Clients.Of(s.Client); {
+	case !enforced.Session && !enforced.Inactivity:
+		exempt = "exempt: session timeout and inactivity timeout"
+	case !enforced.Session:
+		exempt = "exempt: session timeout"
+	case !enforced.Inactivity:
+		exempt = "exempt: inactivity timeout"
+	}
+	if detail != "" && exempt != "" {
+		exempt = "; " + exempt
+	}
+	return detail + exempt
 }
 
 // bypassDetail is the mark of a bypassed session in the audit (A6), or empty.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/curfew-project/curfew/shared/wire"
@@ -9,14 +10,19 @@ import (
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
-// Watch waits for the end of one session.
+// Watch waits for the end of one session, and for a change of what is set for it.
 type Watch struct {
 	// Ended gets the reason when the session ends, once.
-	Ended   <-chan wire.Reason
+	Ended <-chan wire.Reason
+	// Changed gets something when the settings of the session's environment have changed (A12). Several changes that nobody took
+	// note of are one.
+	Changed <-chan struct{}
 	Session session.ID
 
-	ended chan wire.Reason
-	in    *watches
+	environment string
+	ended       chan wire.Reason
+	changed     chan struct{}
+	in          *watches
 }
 
 // Stop must be called when nobody waits any more.
@@ -39,8 +45,8 @@ func (e *Engine) Watch(ctx context.Context, env settings.Environment, cookie str
 	if err != nil {
 		return nil, err
 	}
-	ended := make(chan wire.Reason, 1)
-	w := &Watch{Ended: ended, ended: ended, Session: s.ID, in: &e.watches}
+	ended, changed := make(chan wire.Reason, 1), make(chan struct{}, 1)
+	w := &Watch{Ended: ended, Changed: changed, Session: s.ID, environment: env.ID, ended: ended, changed: changed, in: &e.watches}
 	if !e.watches.add(w) {
 		return nil, refuse(wire.TooMany, "too many pages wait for this session")
 	}
@@ -49,7 +55,21 @@ func (e *Engine) Watch(ctx context.Context, env settings.Environment, cookie str
 		w.Stop()
 		return nil, err
 	}
+	if s.State.Settings != env.For(s.Check.Bypassed, s.Client) {
+		w.change() // while nobody waited
+	}
 	return w, nil
+}
+
+// SettingsChanged tells the pages that wait in some environments, by their IDs, that the settings have changed (A12). Whoever opens
+// a Watch after the new settings are in force need not be told. It does not block.
+func (e *Engine) SettingsChanged(environments ...string) { e.watches.change(environments) }
+
+func (w *Watch) change() {
+	select {
+	case w.changed <- struct{}{}:
+	default: // one that nobody took note of yet is enough
+	}
 }
 
 func (w *watches) add(watch *Watch) bool {
@@ -84,4 +104,17 @@ func (w *watches) tell(s session.Session) {
 		watch.ended <- s.State.Reason
 	}
 	delete(w.of, s.ID)
+}
+
+// change tells everybody who waits in some environments.
+func (w *watches) change(environments []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, all := range w.of {
+		for watch := range all {
+			if slices.Contains(environments, watch.environment) {
+				watch.change()
+			}
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 // B4: pages that wait are told of every kind of end, once, and of no other session's.
@@ -46,6 +47,62 @@ func TestB4_WatchesAreTold(t *testing.T) {
 		if _, err := w.Watch(context.Background(), clinic, b.cookie); w.refusal(err).Reason != want {
 			t.Errorf("watching an ended session: %v", err)
 		}
+	}
+}
+
+// A12: pages that wait in an environment are told of a change of its settings, once for any number of changes; so is who begins to wait
+// when the session's settings are not those in force.
+func TestA12_WatchesAreToldOfChangedSettings(t *testing.T) {
+	w := newWorld(t)
+	watch := func(env settings.Environment, b *browser) *engine.Watch {
+		t.Helper()
+		watch, err := w.Watch(context.Background(), env, b.cookie)
+		w.must(err)
+		t.Cleanup(watch.Stop)
+		return watch
+	}
+	b, other := w.signedIn(clinic), w.at(bank, amara, "")
+	first, second, theirs := watch(clinic, b), watch(clinic, b), watch(bank, other)
+	wants := func(when string, want ...int) {
+		t.Helper()
+		for i, watch := range []*engine.Watch{first, second, theirs} {
+			if got := len(watch.Changed); got != want[i] {
+				t.Errorf("%s: watch %d was told %d times, want %d", when, i, got, want[i])
+			}
+		}
+	}
+	wants("at first", 0, 0, 0)
+	w.SettingsChanged()
+	w.SettingsChanged("clin", "")
+	wants("another's change", 0, 0, 0)
+	w.SettingsChanged(clinic.ID)
+	wants("a change", 1, 1, 0)
+	<-first.Changed
+	w.SettingsChanged(bank.ID, clinic.ID)
+	w.SettingsChanged(clinic.ID)
+	wants("three changes", 1, 1, 1)
+
+	tight := clinic
+	tight.Settings.SessionTimeout = 30 * time.Minute
+	if late := watch(tight, b); len(late.Changed) != 1 {
+		t.Error("who waits with old settings was not told")
+	}
+	_, err := b.send(b.beat(0))
+	w.must(err)
+	b.env = tight
+	_, err = b.send(b.beat(0))
+	w.must(err)
+	if late := watch(tight, b); len(late.Changed) != 0 {
+		t.Error("who has the settings was told that they changed")
+	}
+
+	w.must(b.signOut())
+	for len(first.Changed) > 0 {
+		<-first.Changed
+	}
+	w.SettingsChanged(clinic.ID)
+	if len(first.Changed) != 0 {
+		t.Error("a page that was told of the end was told of a change")
 	}
 }
 

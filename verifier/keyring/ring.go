@@ -26,11 +26,13 @@ const (
 	SignInCookie  Purpose = "sign-in cookie"
 	SignOutCookie Purpose = "sign-out cookie"
 	Secrets       Purpose = "session secrets"
+	FormToken     Purpose = "form token"
+	AuditEnd      Purpose = "audit end"
 )
 
 // Purposes lists every purpose.
 func Purposes() []Purpose {
-	return []Purpose{SessionCookie, Nonce, SignInCookie, SignOutCookie, Secrets}
+	return []Purpose{SessionCookie, Nonce, SignInCookie, SignOutCookie, Secrets, FormToken, AuditEnd}
 }
 
 // SecretSize is the length of a master secret in bytes.

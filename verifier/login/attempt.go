@@ -29,6 +29,7 @@ type attempt struct {
 	Credentials bool               `json:"credentials,omitempty"` // credentials were asked for (B1)
 	Stay        bool               `json:"stay,omitempty"`        // the user chose to stay signed in (A7)
 	HandIn      bool               `json:"hand_in,omitempty"`     // the application's back end completes it (A6)
+	Browser     []byte             `json:"browser,omitempty"`     // what it is bound to besides the cookie; see bind
 	Began       int64              `json:"began"`                 // milliseconds since the epoch
 }
 
@@ -38,6 +39,7 @@ type wish struct {
 	returnTo    string
 	credentials bool
 	stay        bool
+	userAgent   string
 }
 
 const (
@@ -62,8 +64,8 @@ func newAttempt(random io.Reader, for_ wish, issuer string, now int64) (attempt,
 }
 
 // again is what a sign-in is begun for that follows this one with credentials.
-func (a attempt) again() wish {
-	return wish{key: a.Key, returnTo: a.ReturnTo, credentials: true, stay: a.Stay}
+func (a attempt) again(userAgent string) wish {
+	return wish{key: a.Key, returnTo: a.ReturnTo, credentials: true, stay: a.Stay, userAgent: userAgent}
 }
 
 // nonce is derived from the key's thumbprint and a secret that only the sign-in cookie holds, so that an ID token fits one
@@ -89,7 +91,7 @@ func (a attempt) seal(ring *keyring.Ring, env settings.Environment) (string, err
 	if err := encoder.Encode(a); err != nil {
 		return "", err
 	}
-	return ring.Seal(keyring.SignInCookie, env.ID, text.Bytes()), nil
+	return ring.Seal(keyring.SignInCookie, env.Scope(), text.Bytes()), nil
 }
 
 // attemptCookie is a cookie of the attempt's own, so that sign-ins in two tabs do not get in each other's way.
@@ -103,7 +105,7 @@ func unseal(ring *keyring.Ring, env settings.Environment, cookie, state string, 
 	if cookie == "" {
 		return wrong("no sign-in cookie")
 	}
-	text, err := ring.Unseal(keyring.SignInCookie, env.ID, cookie)
+	text, err := ring.Unseal(keyring.SignInCookie, env.Scope(), cookie)
 	if err != nil {
 		return wrong("the sign-in cookie was not made here")
 	}

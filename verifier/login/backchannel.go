@@ -32,7 +32,7 @@ func (l *Login) providerLogout(w http.ResponseWriter, r *http.Request, env setti
 		refuse("invalid_request", "the body must be a form with one logout_token")
 		return
 	}
-	at, ok := l.providers[env.ID]
+	at, ok := l.provider(env)
 	if !ok {
 		refuse("invalid_request", "this environment has no provider")
 		return

@@ -44,7 +44,7 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request, env settings.Envir
 	api.DropCookies(w, r, env, api.SignInCookie, maxAttempts)
 	location, err := l.start(r.Context(), w, env, wish{
 		key: key, returnTo: returnTo, credentials: l.engine.NeedsCredentials(env, proved.Cookie),
-		stay: l.asksStay(env) && r.PostForm.Get(wire.FieldStay) == "1",
+		stay: l.asksStay(env) && r.PostForm.Get(wire.FieldStay) == "1", userAgent: r.UserAgent(),
 	})
 	if err != nil {
 		l.logFault("sign_in_not_begun", env, err)
@@ -56,7 +56,7 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request, env settings.Envir
 
 // start begins an attempt: it sets the cookie that knows it and returns where the browser goes.
 func (l *Login) start(ctx context.Context, w http.ResponseWriter, env settings.Environment, for_ wish) (string, error) {
-	at, ok := l.providers[env.ID]
+	at, ok := l.provider(env)
 	if !ok {
 		return "", fmt.Errorf("environment %s has no provider", env.ID)
 	}
@@ -64,8 +64,9 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, env settings.E
 	if err != nil {
 		return "", err
 	}
+	a.bind(env, for_.userAgent)
 	location := ""
-	if application := l.options[env.ID].Application; application.signsIn() {
+	if application := l.options(env).Application; application.signsIn() {
 		a.HandIn = true
 		location = application.address(a)
 	} else {

@@ -21,6 +21,9 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 	if err == nil && a.HandIn {
 		err = fmt.Errorf("%w: the application completes this one", errAttempt)
 	}
+	if err == nil {
+		err = a.inBrowser(r.UserAgent())
+	}
 	if err != nil {
 		l.strayed(w, r, env, err)
 		return
@@ -41,6 +44,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request, env settings.En
 	}
 	_, cookie, err := l.engine.Begin(r.Context(), env, engine.SignIn{
 		Who: tokens.Identity, RefreshToken: tokens.RefreshToken, Key: a.Key, Replaced: api.ReadSessionCookie(r, env), Stay: a.Stay,
+		ClientID: l.clientID(env), Where: where(r),
 	})
 	switch {
 	case errors.Is(err, engine.ErrCredentials) && !a.Credentials:
@@ -77,7 +81,7 @@ func (l *Login) strayed(w http.ResponseWriter, r *http.Request, env settings.Env
 
 // redeem exchanges the provider's answer to an attempt for a verified identity.
 func (l *Login) redeem(ctx context.Context, env settings.Environment, a attempt, query url.Values) (provider.Tokens, error) {
-	at, ok := l.providers[env.ID]
+	at, ok := l.provider(env)
 	if !ok || at.Issuer() != a.Issuer {
 		return provider.Tokens{}, errors.New("the provider changed during the sign-in")
 	}
@@ -91,7 +95,7 @@ func (l *Login) redeem(ctx context.Context, env settings.Environment, a attempt,
 // askCredentials sends the browser to the provider once more: it turned out only now, when the user is known, that a session of
 // theirs has ended (B1).
 func (l *Login) askCredentials(w http.ResponseWriter, r *http.Request, env settings.Environment, a attempt) {
-	location, err := l.start(r.Context(), w, env, a.again())
+	location, err := l.start(r.Context(), w, env, a.again(r.UserAgent()))
 	if err != nil {
 		l.fail(w, r, env, a.ReturnTo, of(err), err)
 		return

@@ -19,6 +19,11 @@ const (
 	fieldIDToken = "id_token" // from the application's own sign-in, with curfew_nonce as its nonce
 	fieldState   = "state"    // curfew_state
 	fieldCookies = "cookies"  // the Cookie header of the browser's request, as it is
+
+	// Optional, of the browser's request too: its User-Agent header, by which clients are recognised (A9) and which must be there and
+	// the same while WSFedNonceCookieEnabled is on, and its network address, for the user to recognise the session by (B6).
+	fieldUserAgent = "user_agent"
+	fieldAddress   = "address"
 )
 
 const maxHandIn = provider.MaxIDToken + wire.MaxHeader + wire.MaxBody // bytes
@@ -40,7 +45,7 @@ type askAgain struct {
 // handIn turns a sign-in by the application into a session: an ID token in, a bound session out. The nonce ties the token to the
 // browser that made its key here (B3); the cookies say which browser that is and whether it had a session before (B1, B2).
 func (l *Login) handIn(w http.ResponseWriter, r *http.Request, env settings.Environment) {
-	application := l.options[env.ID].Application
+	application := l.options(env).Application
 	if application == nil {
 		http.NotFound(w, r)
 		return
@@ -87,12 +92,16 @@ func (l *Login) complete(w http.ResponseWriter, r *http.Request, env settings.En
 	if err == nil && !a.HandIn {
 		err = errAttempt
 	}
+	browser := engine.Where{UserAgent: r.PostForm.Get(fieldUserAgent), Address: r.PostForm.Get(fieldAddress)}
+	if err == nil {
+		err = a.inBrowser(browser.UserAgent)
+	}
 	if err != nil {
 		l.engine.RecordRefusal(env, wire.SignInFailed, "hand-in: "+err.Error())
 		refuse(wire.SignInFailed, err.Error())
 		return
 	}
-	at, ok := l.providers[env.ID]
+	at, ok := l.provider(env)
 	if !ok {
 		refuse(wire.SignInFailed, "this environment has no provider")
 		return
@@ -116,6 +125,7 @@ func (l *Login) complete(w http.ResponseWriter, r *http.Request, env settings.En
 	}
 	s, cookie, err := l.engine.Begin(r.Context(), env, engine.SignIn{
 		Who: who, Key: a.Key, Replaced: api.ReadSessionCookie(cookies, env), HandedIn: true,
+		ClientID: l.options(env).Application.ClientID, Where: browser,
 	})
 	switch {
 	case errors.Is(err, engine.ErrCredentials) && a.Credentials:
@@ -142,7 +152,7 @@ func (l *Login) complete(w http.ResponseWriter, r *http.Request, env settings.En
 // has ended (B1).
 func (l *Login) askApplication(w http.ResponseWriter, r *http.Request, env settings.Environment, a attempt) {
 	header := http.Header{}
-	to, err := l.start(r.Context(), headers(header), env, a.again())
+	to, err := l.start(r.Context(), headers(header), env, a.again(r.PostForm.Get(fieldUserAgent)))
 	if err != nil {
 		l.logFault("sign_in_not_begun", env, err)
 		api.WriteRefusal(w, wire.Refusal{Error: wire.Unavailable})

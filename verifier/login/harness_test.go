@@ -114,10 +114,10 @@ func newWorld(t testing.TB, o options) *world {
 // restart is a verifier that has just started over the same store: it knows nothing of its providers.
 func (w *world) restart() {
 	w.t.Helper()
-	site := api.NewSite("/.curfew/", []settings.Environment{w.clinic.Environment, w.bank.Environment}, w.RecordRefusal)
+	site := api.NewSite("/.curfew/", settings.NewLive(w.clinic.Environment, w.bank.Environment), w.RecordRefusal)
 	a := api.New(w.Engine, site)
 	mux := http.NewServeMux()
-	a.Register(mux)
+	a.Register(mux, nil)
 	providers := map[string]*provider.Provider{}
 	for _, p := range []place{w.clinic, w.bank} {
 		providers[p.ID] = provider.New(provider.Config{Issuer: p.at.Issuer, ClientID: p.ID, ClientSecret: secretOf(p.ID), Scopes: []string{"profile"},
@@ -125,9 +125,16 @@ func (w *world) restart() {
 	}
 	catalog, err := texts.Load("")
 	w.must(err)
-	w.login = login.New(login.Config{Engine: w.Engine, Texts: catalog, Site: site, API: a, Ring: w.ring, Providers: providers,
-		Options: map[string]login.Options{"clinic": w.options.login}, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(w.log, nil))})
-	w.login.Register(mux)
+	w.login = login.New(login.Config{Engine: w.Engine, Texts: catalog, Site: site, API: a, Ring: w.ring,
+		Connect: func(id string) (login.Connection, bool) {
+			at, ok := providers[id]
+			options := login.Options{}
+			if id == "clinic" {
+				options = w.options.login
+			}
+			return login.Connection{Provider: at, Options: options}, ok
+		}, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(w.log, nil))})
+	w.login.Register(mux, nil)
 	if w.options.register != nil {
 		w.options.register(mux)
 	}

@@ -47,7 +47,7 @@ func (l *Login) signInPage(w http.ResponseWriter, r *http.Request, env settings.
 
 // asksStay reports whether people are asked to stay signed in: where no policy check is ever made, it would mean nothing.
 func (l *Login) asksStay(env settings.Environment) bool {
-	options := l.options[env.ID]
+	options := l.options(env)
 	return options.AskStay && !options.Application.signsIn() && !env.Check.Bypass
 }
 

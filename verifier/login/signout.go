@@ -149,7 +149,7 @@ func (l *Login) leave(ctx context.Context, w http.ResponseWriter, env settings.E
 		out.State, location = state, address
 	}
 	if text, err := json.Marshal(out); err == nil {
-		api.SetCookie(w, env, departureCookie, l.ring.Seal(keyring.SignOutCookie, env.ID, text), departureLife/1000)
+		api.SetCookie(w, env, departureCookie, l.ring.Seal(keyring.SignOutCookie, env.Scope(), text), departureLife/1000)
 	}
 	return location
 }
@@ -157,7 +157,7 @@ func (l *Login) leave(ctx context.Context, w http.ResponseWriter, env settings.E
 // endSession is the provider's address that ends its own session, with the state that it sends back; empty when there is none, or
 // when it cannot be found out.
 func (l *Login) endSession(ctx context.Context, env settings.Environment, hint string) (state, address string) {
-	at, ok := l.providers[env.ID]
+	at, ok := l.provider(env)
 	if !ok {
 		return "", ""
 	}
@@ -168,7 +168,7 @@ func (l *Login) endSession(ctx context.Context, env settings.Environment, hint s
 	state = base64.RawURLEncoding.EncodeToString(raw)
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
-	if l.options[env.ID].Application.signsIn() {
+	if l.options(env).Application.signsIn() {
 		hint = "" // it was issued to the application, and a hint for another client than the one that asks is refused (section 2)
 	}
 	request := provider.EndSession{Hint: hint, Back: l.site.URL(env, "signed-out"), State: state}
@@ -231,7 +231,7 @@ func (l *Login) farewell(r *http.Request, env settings.Environment) []texts.Key 
 // departed is what this browser knows of its last sign-out.
 func (l *Login) departed(r *http.Request, env settings.Environment) (departure, bool) {
 	var out departure
-	text, err := l.ring.Unseal(keyring.SignOutCookie, env.ID, api.ReadCookie(r, env, departureCookie))
+	text, err := l.ring.Unseal(keyring.SignOutCookie, env.Scope(), api.ReadCookie(r, env, departureCookie))
 	if err != nil || json.Unmarshal(text, &out) != nil || l.engine.Now().UnixMilli() >= out.At+departureLife {
 		return departure{}, false
 	}

@@ -28,8 +28,6 @@ const defaultMost = 1 << 20
 
 // Config is what a Checker needs. Now and Log are required.
 type Config struct {
-	// Providers answer for one environment each, by the environment's ID. Those with one issuer share a queue.
-	Providers map[string]*provider.Provider
 	// Rate is how many checks a second this process sends to one issuer at most; more than 0.
 	Rate float64
 	// Concurrency is how many checks of one issuer are under way at most; 1 or more.
@@ -44,9 +42,13 @@ type Config struct {
 
 // Checker carries out policy checks; it is an engine.Checks. It is safe for concurrent use.
 type Checker struct {
+	config Config
+	closed chan struct{}
+
+	mu           sync.Mutex
 	environments map[string]*queue
-	queues       []*queue // each once, by issuer
-	closed       chan struct{}
+	queues       map[string]*queue // by issuer; one that no environment has any more stays, empty
+	begin        func(*queue)      // while Run runs
 }
 
 // New makes a checker that begins to work with Run, or says which field of the configuration is wrong.
@@ -63,27 +65,43 @@ func New(c Config) (*Checker, error) {
 	if c.Count == nil {
 		c.Count = func(string, Outcome) {}
 	}
-	checker := &Checker{environments: map[string]*queue{}, closed: make(chan struct{})}
+	checker := &Checker{config: c, closed: make(chan struct{}), environments: map[string]*queue{}, queues: map[string]*queue{}}
 	close(checker.closed)
-	issuers := map[string]*queue{}
-	for id, p := range c.Providers {
-		q := issuers[p.Issuer()]
-		if q == nil {
-			q = newQueue(c, p.Issuer(), checker.closed)
-			issuers[p.Issuer()] = q
-			checker.queues = append(checker.queues, q)
-		}
-		q.targets[id] = &target{provider: p, loud: map[string]time.Time{}}
-		checker.environments[id] = q
-	}
-	slices.SortFunc(checker.queues, func(a, b *queue) int { return cmp.Compare(a.issuer, b.issuer) })
 	return checker, nil
+}
+
+// Serve says which provider answers for each environment, by the environment's ID; those with one issuer share a queue. It may be
+// called again whenever that changes. Sessions of an environment that is gone are not checked any more.
+func (c *Checker) Serve(providers map[string]*provider.Provider) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, q := range c.environments {
+		if p := providers[id]; p == nil || p.Issuer() != q.issuer {
+			q.drop(id)
+			delete(c.environments, id)
+		}
+	}
+	for id, p := range providers {
+		q := c.queues[p.Issuer()]
+		if q == nil {
+			q = newQueue(c.config, p.Issuer(), c.closed)
+			c.queues[p.Issuer()] = q
+			if c.begin != nil {
+				c.begin(q)
+			}
+		}
+		q.serve(id, p)
+		c.environments[id] = q
+	}
 }
 
 // Ask puts a session into its provider's queue, those first that end soonest without an answer (by, in milliseconds since the epoch; 0: never), unless it is there or its check is under way already. done is closed when the
 // check has been carried out or turned out not to be due, and at once when there is no room, no such provider or no Run any more.
 func (c *Checker) Ask(env settings.Environment, id session.ID, by int64) (done <-chan struct{}) {
-	if q := c.environments[env.ID]; q != nil {
+	c.mu.Lock()
+	q := c.environments[env.ID]
+	c.mu.Unlock()
+	if q != nil {
 		return q.ask(env, id, by)
 	}
 	return c.closed
@@ -93,9 +111,16 @@ func (c *Checker) Ask(env settings.Environment, id session.ID, by int64) (done <
 // exchanging is kept; it takes at most a minute. Call it once.
 func (c *Checker) Run(ctx context.Context, e *engine.Engine) {
 	var all sync.WaitGroup
+	c.mu.Lock()
+	c.begin = func(q *queue) { all.Go(func() { q.run(ctx, e) }) }
 	for _, q := range c.queues {
-		all.Go(func() { q.run(ctx, e) })
+		c.begin(q)
 	}
+	c.mu.Unlock()
+	<-ctx.Done()
+	c.mu.Lock()
+	c.begin = func(q *queue) { q.stop() } // from here on nobody begins
+	c.mu.Unlock()
 	all.Wait()
 }
 
@@ -108,9 +133,12 @@ type Queue struct {
 
 // Queues are all queues, in order of their issuers.
 func (c *Checker) Queues() []Queue {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	all := make([]Queue, 0, len(c.queues))
 	for _, q := range c.queues {
 		all = append(all, q.look())
 	}
+	slices.SortFunc(all, func(a, b Queue) int { return cmp.Compare(a.Issuer, b.Issuer) })
 	return all
 }

@@ -29,7 +29,7 @@ type queue struct {
 	wake    chan struct{} // told that somebody has come
 
 	mu      sync.Mutex
-	targets map[string]*target // by environment ID; the map itself does not change
+	targets map[string]*target // by environment ID
 	known   map[session.ID]*entry
 	waiting waiting
 	turns   uint64
@@ -95,6 +95,9 @@ func (q *queue) ask(env settings.Environment, id session.ID, by int64) <-chan st
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	of := q.targets[env.ID]
+	if of == nil {
+		return q.closed
+	}
 	of.env = env
 	if there := q.known[id]; there != nil {
 		there.again = there.taken
@@ -104,6 +107,22 @@ func (q *queue) ask(env settings.Environment, id session.ID, by int64) <-chan st
 		return q.closed
 	}
 	return q.add(id, of, by).done
+}
+
+// serve has a provider answer for an environment. What is known of one that answered already stays known.
+func (q *queue) serve(id string, p *provider.Provider) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if of := q.targets[id]; of == nil || of.provider != p {
+		q.targets[id] = &target{provider: p, loud: map[string]time.Time{}}
+	}
+}
+
+// drop forgets an environment. Its sessions that wait still have their turn.
+func (q *queue) drop(id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.targets, id)
 }
 
 // add puts a session into the queue; by is 0 when it does not end without an answer.

@@ -14,10 +14,11 @@ import (
 func TestA7_TheNearestEndComesFirst(t *testing.T) {
 	now := func() time.Time { return time.Unix(1_800_000_000, 0) }
 	at := provider.New(provider.Config{Issuer: "https://login.example"}, nil, now, nil)
-	c, err := New(Config{Providers: map[string]*provider.Provider{"clinic": at}, Rate: 1, Concurrency: 1, Now: now, Log: slog.New(slog.DiscardHandler)})
+	c, err := New(Config{Rate: 1, Concurrency: 1, Now: now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Serve(map[string]*provider.Provider{"clinic": at})
 	q := c.environments["clinic"]
 	for i, by := range []int64{0, 300, 0, 100, 200, 100} {
 		c.Ask(settings.Environment{ID: "clinic"}, session.ID{byte(i)}, by)

@@ -120,15 +120,16 @@ func (w *world) idle(options ...option) *replica {
 	w.t.Helper()
 	r := &replica{world: w, log: &lines{}, ended: make(chan struct{}), counts: map[policycheck.Outcome]int{}}
 	c := policycheck.Config{
-		Providers: map[string]*provider.Provider{}, Rate: 20, Concurrency: 8, Now: time.Now, Log: slog.New(slog.NewTextHandler(r.log, nil)),
+		Rate: 20, Concurrency: 8, Now: time.Now, Log: slog.New(slog.NewTextHandler(r.log, nil)),
 		Count: func(_ string, outcome policycheck.Outcome) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.counts[outcome]++
 		},
 	}
+	providers := map[string]*provider.Provider{}
 	for id, o := range w.of {
-		c.Providers[id] = o.provider()
+		providers[id] = o.provider()
 	}
 	e := engine.Config{Store: w.store, Ring: ring(7), Now: time.Now, Random: rand.Reader, Renewal: policy.MaxCookieRenewal,
 		Record: func(e audit.Event) {
@@ -143,6 +144,7 @@ func (w *world) idle(options ...option) *replica {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	checker.Serve(providers)
 	e.Checks = checker
 	r.Checker, r.store = checker, e.Store
 	if r.engine, err = engine.New(e); err != nil {

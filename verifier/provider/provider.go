@@ -81,6 +81,9 @@ func New(config Config, client *http.Client, now func() time.Time, changed func(
 // Issuer is the provider's issuer identifier.
 func (p *Provider) Issuer() string { return p.config.Issuer }
 
+// ClientID is the client that users sign in with.
+func (p *Provider) ClientID() string { return p.config.ClientID }
+
 // State is what was last seen of the provider.
 func (p *Provider) State() State { return p.health.get() }
 

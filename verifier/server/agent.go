@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/curfew-project/curfew/verifier/api"
-	"github.com/curfew-project/curfew/verifier/texts"
 	"github.com/curfew-project/curfew/wasm/dist"
 )
 
@@ -14,12 +13,14 @@ import (
 const webResource = "ClientGlobalContext.js.aspx"
 
 // registerAgent adds what browsers download: the loader, which knows its environment, the agent and the texts of each language.
-func registerAgent(mux *http.ServeMux, site *api.Site, catalog *texts.Catalog, agent *dist.Dist) {
+func (s *Server) registerAgent(mux *http.ServeMux, site *api.Site) {
+	catalog, agent := s.texts, s.o.Agent
 	prefix, languages := site.Prefix(), catalog.Names()
 	loader := func(w http.ResponseWriter, r *http.Request) {
 		of := dist.Site{Prefix: prefix, Languages: languages}
 		if env, ok := site.Environment(r); ok {
 			of.Name, of.Logo, of.Frames, of.Notify = env.Page.Name, env.Page.Logo, env.Page.Frames, env.Page.Notify
+			s.reported.saw(env.ID, env.Origin, r, s.o.Now().UnixMilli())
 		}
 		agent.ServeLoader(w, r, of)
 	}

@@ -13,7 +13,12 @@ import (
 // Serve answers on a listener until ctx ends, then finishes what is under way. Event streams are under way for as long as a page is
 // open, so they are ended; browsers open them again by themselves, at another replica.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	return serveWith(ctx, listener, handler, nil)
+}
+
+func serveWith(ctx context.Context, listener net.Listener, handler http.Handler, connContext func(context.Context, net.Conn) context.Context) error {
 	server := &http.Server{
+		ConnContext:       connContext,
 		Handler:           endStreams(ctx, handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,

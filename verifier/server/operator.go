@@ -5,25 +5,39 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
+	"github.com/curfew-project/curfew/verifier/admin/adminapi"
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/metrics"
-	"github.com/curfew-project/curfew/verifier/provider"
 )
 
 // Operator is the handler for the operator's own listener: healthz says that the process runs, readyz that it can decide, and
-// metrics is for Prometheus.
+// metrics is for Prometheus. Programs administer below /admin/ with a token (C6), and people on all other pages, where there is a
+// console (C3).
 func (s *Server) Operator() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", s.metrics.Handler(s.log))
+	mux.Handle("GET /metrics", s.metrics.Handler(s.o.Log))
+	mux.Handle("/admin/", adminapi.New(s.admin, s.access.bearer, s.o.Now))
+	if s.console != nil {
+		mux.Handle("/", s.console.handler)
+	}
 	return mux
 }
 
-// ready depends on the store alone. Without a provider the verifier still judges every session (A7), so its silence, which all
+// Local is the handler for the local socket: whoever may open it administers everything. Serve it with adminapi.ConnContext.
+func (s *Server) Local() http.Handler { return adminapi.New(s.admin, adminapi.SocketActor, s.o.Now) }
+
+// ServeLocal answers on the local socket until ctx ends.
+func ServeLocal(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	return serveWith(ctx, listener, handler, adminapi.ConnContext)
+}
+
+// ready depends on the stores alone. Without a provider the verifier still judges every session (A7), so its silence, which all
 // replicas hear, must not take them all away from the load balancer; it is only told.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -34,8 +48,13 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	} else {
 		io.WriteString(w, "ok\n")
 	}
-	for _, env := range s.environments {
-		fmt.Fprintln(w, stateLine(env.ID, s.providers[env.ID].State()))
+	// Sessions are judged without the ledger; what happens meanwhile waits in memory.
+	if err := s.ledger.Ready(r.Context()); err != nil {
+		fmt.Fprintf(w, "ledger: %v\n", err)
+	}
+	for _, env := range s.live.All() {
+		_, state := s.connections.look(env.ID)
+		fmt.Fprintf(w, "provider %s: %s\n", env.ID, state)
 	}
 	for _, queue := range s.checker.Queues() {
 		if queue.Waiting > 0 {
@@ -47,25 +66,36 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 // observe lets the metrics ask what is not counted.
 func (s *Server) observe() {
 	s.metrics.Observe(metrics.Sources{
-		Providers: func() map[string]provider.State {
-			states := make(map[string]provider.State, len(s.providers))
-			for id, p := range s.providers {
-				states[id] = p.State()
+		Providers: s.connections.states, Queues: s.checker.Queues, Living: s.admin.Living, Pending: s.journal.Pending,
+		Settings: func() map[string]int64 {
+			versions := map[string]int64{}
+			for _, env := range s.live.All() {
+				versions[env.ID] = env.Version
 			}
-			return states
+			return versions
 		},
-		Queues:   s.checker.Queues,
-		Sessions: func(ctx context.Context) (int, error) { return s.store.Count(ctx, s.now().UnixMilli()) },
+		Stores: func(ctx context.Context) map[string]error {
+			return map[string]error{"sessions": s.store.Ready(ctx), "ledger": s.ledger.Ready(ctx)}
+		},
+		Streams: func() int {
+			open := s.api.Streams()
+			if s.console != nil {
+				open += s.console.api.Streams()
+			}
+			return open
+		},
 	})
 }
 
-// recorder takes the audit's events: into the log, and counted.
-func recorder(log *slog.Logger, m *metrics.Metrics) audit.Recorder {
+// recorder takes the audit's events: into the log, counted, and kept or passed on.
+func recorder(log *slog.Logger, m *metrics.Metrics, keep audit.Recorder) audit.Recorder {
 	return func(e audit.Event) {
 		m.Event(e)
+		keep(e)
 		attrs := []any{"at", e.At, "environment", e.Environment}
 		for _, a := range []struct{ key, value string }{
-			{"session", e.Session}, {"subject", e.Subject}, {"reason", string(e.Reason)}, {"code", string(e.Code)}, {"detail", e.Detail},
+			{"session", e.Session}, {"subject", e.Subject}, {"client", e.Client}, {"reason", string(e.Reason)}, {"code", string(e.Code)},
+			{"actor", e.Actor}, {"detail", e.Detail},
 		} {
 			if a.value != "" {
 				attrs = append(attrs, a.key, a.value)

@@ -12,17 +12,6 @@ import (
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
-// newProvider makes the provider of an environment. It is not spoken to before it is needed, so that a verifier starts while its
-// provider is down.
-func newProvider(e config.Environment, env settings.Environment, o Options, record audit.Recorder) (*provider.Provider, error) {
-	secret, err := e.Provider.Secret()
-	if err != nil {
-		return nil, fmt.Errorf("environment %s: %w", e.ID, err)
-	}
-	changed := func(state provider.State) { tellState(env, e.Provider.Issuer, state, o, record) }
-	return provider.New(providerConfig(e, env, secret), o.Client, o.Now, changed), nil
-}
-
 func providerConfig(e config.Environment, env settings.Environment, secret string) provider.Config {
 	c := provider.Config{
 		Issuer: e.Provider.Issuer, ClientID: e.Provider.ClientID, ClientSecret: secret, Scopes: e.Provider.Scopes,
@@ -37,27 +26,27 @@ func providerConfig(e config.Environment, env settings.Environment, secret strin
 }
 
 // tellState tells the operator that a provider has gone or come back (A7).
-func tellState(env settings.Environment, issuer string, state provider.State, o Options, record audit.Recorder) {
-	e := audit.Event{At: state.Since, Kind: audit.ProviderUp, Environment: env.ID}
+func tellState(environment, issuer string, state provider.State, o Options, record audit.Recorder) {
+	e := audit.Event{At: state.Since, Kind: audit.ProviderUp, Environment: environment}
 	if state.Up {
-		o.Log.Info("provider_reachable", "environment", env.ID, "issuer", issuer)
+		o.Log.Info("provider_reachable", "environment", environment, "issuer", issuer)
 	} else {
 		e.Kind, e.Detail = audit.ProviderDown, string(state.Kind)+" ("+string(state.Cause)+")"
-		o.Log.Error("provider_"+string(state.Kind), "environment", env.ID, "issuer", issuer, "cause", string(state.Cause), "detail", state.Detail)
+		o.Log.Error("provider_"+string(state.Kind), "environment", environment, "issuer", issuer, "cause", string(state.Cause), "detail", state.Detail)
 	}
 	record(e)
 }
 
-// stateLine says how a provider fares.
-func stateLine(environment string, state provider.State) string {
+// stateText says how a provider fares.
+func stateText(state provider.State) string {
 	since := time.UnixMilli(state.Since).UTC().Format(time.RFC3339)
 	switch {
 	case state.Since == 0:
-		return fmt.Sprintf("provider %s: not asked yet", environment)
+		return "not asked yet"
 	case state.Up:
-		return fmt.Sprintf("provider %s: reachable since %s", environment, since)
+		return "reachable since " + since
 	}
-	return fmt.Sprintf("provider %s: %s since %s (%s)", environment, state.Kind, since, state.Cause)
+	return fmt.Sprintf("%s since %s (%s)", state.Kind, since, state.Cause)
 }
 
 // signInOptions are how people sign in to an environment.
@@ -70,6 +59,6 @@ func signInOptions(e config.Environment) (login.Options, error) {
 	if err != nil {
 		return login.Options{}, fmt.Errorf("environment %s: %w", e.ID, err)
 	}
-	options.Application = &login.Application{SecretHash: sha256.Sum256([]byte(secret)), SignIn: e.HandIn.SignIn}
+	options.Application = &login.Application{SecretHash: sha256.Sum256([]byte(secret)), SignIn: e.HandIn.SignIn, ClientID: e.HandIn.ClientID}
 	return options, nil
 }

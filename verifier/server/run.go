@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
+	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/provider"
 )
 
@@ -33,9 +35,8 @@ func (s *Server) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { s.sweep(ctx) })
 	all.Go(func() { s.checker.Run(ctx, s.engine) })
-	for _, p := range s.providers {
-		all.Go(func() { probe(ctx, p) })
-	}
+	all.Go(func() { s.connections.probe(ctx) })
+	all.Go(func() { s.trim(ctx) })
 	all.Wait()
 }
 
@@ -67,7 +68,7 @@ func (s *Server) sweep(ctx context.Context) {
 			return
 		case <-ticker.C:
 			if err := s.engine.Sweep(ctx, Keep); err != nil && ctx.Err() == nil {
-				s.log.Error("sweep_failed", "error", err)
+				s.o.Log.Error("sweep_failed", "error", err)
 			}
 		}
 	}
@@ -80,5 +81,49 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	s.end()
 	s.running.Wait()
-	return s.store.Close()
+	<-s.writing
+	return errors.Join(s.ledger.Close(), s.store.Close())
+}
+
+// trimEvery is how often entries of the audit that are older than the retention are looked for.
+const trimEvery = time.Hour
+
+// trim drops entries of the audit that are older than the retention (C5), after it has made sure that nobody has tampered with the chain: a chain
+// that is broken is evidence, and nothing of it is dropped.
+func (s *Server) trim(ctx context.Context) {
+	ticker := time.NewTicker(trimEvery)
+	defer ticker.Stop()
+	for {
+		if err := s.trimOnce(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.Error("audit_not_trimmed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Server) trimOnce(ctx context.Context) error {
+	s.fileMu.Lock()
+	keep := time.Duration(s.file.Audit.Retention)
+	s.fileMu.Unlock()
+	if keep == 0 {
+		return nil
+	}
+	now := s.o.Now().UnixMilli()
+	before := now - keep.Milliseconds()
+	old, err := s.ledger.Audit().Search(ctx, audit.Query{To: before, Limit: 1})
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	if _, err := audit.Verify(ctx, s.ledger.Audit(), nil); err != nil {
+		return err
+	}
+	dropped, err := s.ledger.Audit().Trim(ctx, before, now, "retention")
+	if dropped > 0 {
+		s.o.Log.Info("audit_trimmed", "entries", dropped)
+	}
+	return err
 }

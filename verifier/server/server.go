@@ -1,5 +1,5 @@
-// Package server puts a verifier together from its configuration: the store, the engine, the providers and the handlers. It is the
-// wiring that the curfew command and a Go application with Curfew inside share.
+// Package server puts a verifier together from its configuration: the stores, the engine, the providers, the administration and the
+// handlers. It is the wiring that the curfew command and a Go application with Curfew inside share.
 package server
 
 import (
@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/admin"
 	"github.com/curfew-project/curfew/verifier/api"
+	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/config"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/keyring"
@@ -22,10 +24,10 @@ import (
 	"github.com/curfew-project/curfew/verifier/metrics"
 	"github.com/curfew-project/curfew/verifier/middleware"
 	"github.com/curfew-project/curfew/verifier/policycheck"
-	"github.com/curfew-project/curfew/verifier/provider"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
+	"github.com/curfew-project/curfew/verifier/store/ledger"
 	"github.com/curfew-project/curfew/verifier/texts"
 	"github.com/curfew-project/curfew/wasm/dist"
 )
@@ -37,27 +39,40 @@ type Options struct {
 	Log    *slog.Logger
 	Agent  *dist.Dist
 	Client *http.Client // for the providers; nil means one with a timeout
+	Stdout io.Writer    // where the audit is forwarded to when the configuration says so; nil: nowhere
+	Zone   *time.Location
 }
 
 // Server is a verifier. It is safe for concurrent use.
 type Server struct {
-	environments []settings.Environment
-	store        session.Store
-	engine       *engine.Engine
-	site         *api.Site
-	api          *api.API
-	providers    map[string]*provider.Provider // by environment ID
-	checker      *policycheck.Checker
-	metrics      *metrics.Metrics
-	public       http.Handler
-	now          func() time.Time
-	log          *slog.Logger
+	live        *settings.Live
+	store       session.Store
+	ledger      *ledger.Store
+	journal     *audit.Journal
+	engine      *engine.Engine
+	site        *api.Site
+	api         *api.API
+	connections *connections
+	checker     *policycheck.Checker
+	admin       *admin.Admin
+	reported    *reported
+	metrics     *metrics.Metrics
+	ring        *keyring.Ring
+	texts       *texts.Catalog
+	public      http.Handler
+	console     *console // nil: there is none
+	access      *access
+	o           Options
+
+	fileMu sync.Mutex
+	file   config.Config // in force
 
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup  // Run
 	life    context.Context // ends with Close
 	end     context.CancelFunc
+	writing chan struct{} // closed when the journal has written its last
 
 	// ballast is never touched, so it takes address space and no memory. It makes the garbage collector of a verifier with few
 	// sessions run as seldom as that of one with many: the collector waits until the heap has doubled, and a small heap
@@ -65,9 +80,15 @@ type Server struct {
 	ballast []byte
 }
 
+// The files in the data directory.
+const (
+	SessionsFile = "sessions.db"
+	LedgerFile   = "admin.db"
+)
+
 const ballastSize = 32 << 20
 
-// New opens the store and the keys and makes the handlers. Close it. Its background work is done by Run.
+// New opens the stores and the keys and makes the handlers. Close it. Its background work is done by Run.
 func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 	catalog, err := texts.Load(c.Texts)
 	if err != nil {
@@ -80,66 +101,98 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{providers: map[string]*provider.Provider{}, now: o.Now, log: o.Log, ballast: make([]byte, ballastSize)}
+	s := &Server{o: o, ring: ring, texts: catalog, live: &settings.Live{}, reported: newReported(), metrics: metrics.New(o.Now),
+		access: &access{}, ballast: make([]byte, ballastSize), writing: make(chan struct{})}
 	s.life, s.end = context.WithCancel(context.Background())
-	ids := make([]string, 0, len(c.Environments))
-	for _, e := range c.Environments {
-		ids = append(ids, e.ID)
+	if err := s.open(ctx, c); err != nil {
+		return nil, err
 	}
-	s.metrics = metrics.New(ids)
-	record := recorder(o.Log, s.metrics)
-	options := map[string]login.Options{}
-	for _, e := range c.Environments {
-		env := e.InForce()
-		s.environments = append(s.environments, env)
-		if s.providers[e.ID], err = newProvider(e, env, o, record); err != nil {
-			return nil, err
-		}
-		if options[e.ID], err = signInOptions(e); err != nil {
-			return nil, err
-		}
-		if !env.Secure() {
-			o.Log.Warn("insecure_origin", "environment", e.ID, "origin", e.Origin,
-				"meaning", "plain http on localhost is for development: the cookie has neither Secure nor the __Host- prefix")
-		}
+	if err := s.assemble(ctx, c); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
+	return s, nil
+}
+
+// open opens what is kept.
+func (s *Server) open(ctx context.Context, c config.Config) error {
+	var err error
+	if s.store, err = embedded.Open(ctx, filepath.Join(c.Data, SessionsFile), embedded.Options{Logger: s.o.Log}); err != nil {
+		return err
+	}
+	s.ledger, err = ledger.Open(ctx, filepath.Join(c.Data, LedgerFile), ledger.Options{Seal: s.sealEnd, Sealed: s.sealedEnd, Logger: s.o.Log})
+	if err != nil {
+		return errors.Join(err, s.store.Close())
+	}
+	forward := s.o.Stdout
+	if !c.Audit.Stdout {
+		forward = nil
+	}
+	s.journal = audit.NewJournal(s.ledger.Audit(), audit.JournalOptions{Log: s.o.Log, Forward: forward, Dropped: s.metrics.AuditDropped})
+	go func() {
+		defer close(s.writing)
+		s.journal.Run(s.life)
+	}()
+	return nil
+}
+
+// assemble makes everything from what is kept and what the configuration says.
+func (s *Server) assemble(ctx context.Context, c config.Config) error {
+	var err error
+	record := recorder(s.o.Log, s.metrics, s.journal.Record)
+	kept := recorder(s.o.Log, s.metrics, func(e audit.Event) { s.journal.Forwarded(e) })
 	s.checker, err = policycheck.New(policycheck.Config{
-		Providers: s.providers, Rate: c.PolicyChecks.Rate, Concurrency: int(c.PolicyChecks.Concurrency),
-		Now: o.Now, Log: o.Log, Count: s.metrics.PolicyCheck,
+		Rate: c.PolicyChecks.Rate, Concurrency: int(c.PolicyChecks.Concurrency), Now: s.o.Now, Log: s.o.Log, Count: s.metrics.PolicyCheck,
 	})
 	if err != nil {
-		return nil, err
-	}
-	if s.store, err = embedded.Open(ctx, filepath.Join(c.Data, "sessions.db"), embedded.Options{Logger: o.Log}); err != nil {
-		return nil, err
+		return err
 	}
 	s.engine, err = engine.New(engine.Config{
-		Store: s.store, Ring: ring, Now: o.Now, Random: o.Random,
+		Store: s.store, Ring: s.ring, Now: s.o.Now, Random: s.o.Random,
 		Renewal: time.Duration(c.CookieRenewal), Record: record, Checks: s.checker,
 	})
 	if err != nil {
-		return nil, errors.Join(err, s.store.Close())
+		return err
+	}
+	s.connections = newConnections(s.o, record, s.checker.Serve)
+	s.admin, err = admin.New(admin.Config{
+		Sessions: s.store, Engine: s.engine, Settings: s.ledger.Settings(), Audit: s.ledger.Audit(), Record: record, Kept: kept, Flush: s.journal.Flush, Live: s.live,
+		Now: s.o.Now, Serve: s.serve, Provider: s.connections.look, Answers: s.connections.answers, Changed: s.engine.SettingsChanged,
+		Reported: s.reported.list,
+	})
+	if err != nil {
+		return err
 	}
 	s.observe()
-	s.site = api.NewSite(c.Prefix, s.environments, s.engine.RecordRefusal)
-	s.api = api.New(s.engine, s.site)
+	s.site, s.api, s.public = s.handlers(c, s.live)
+	if c.Console != nil {
+		if s.console, err = s.newConsole(c); err != nil {
+			return err
+		}
+	}
+	return s.load(ctx, c)
+}
+
+// handlers are those for browsers and reverse proxies, for some environments.
+func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api.API, *http.ServeMux) {
+	site := api.NewSite(c.Prefix, live, s.engine.RecordRefusal)
+	a := api.New(s.engine, site)
 	mux := http.NewServeMux()
-	s.api.Register(mux)
+	a.Register(mux, s.metrics.Timed)
 	login.New(login.Config{
-		Engine: s.engine, Site: s.site, API: s.api, Ring: ring, Providers: s.providers, Options: options, Texts: catalog,
-		Random: o.Random, Log: o.Log,
-	}).Register(mux)
-	registerAgent(mux, s.site, catalog, o.Agent)
-	s.public = mux
-	return s, nil
+		Engine: s.engine, Site: site, API: a, Ring: s.ring, Connect: s.connections.get, Texts: s.texts, Random: s.o.Random, Log: s.o.Log,
+	}).Register(mux, s.metrics.Timed)
+	s.registerAgent(mux, site)
+	return site, a, mux
 }
 
 // Public is the handler for browsers and reverse proxies. It answers below the prefix, and for the web resource at any depth.
 func (s *Server) Public() http.Handler { return s.public }
 
 // Check judges a request to an application in the same process; it is a middleware.Checker.
-func (s *Server) Check(r *http.Request) middleware.Verdict {
-	env, ok := s.site.Environment(r)
+func (s *Server) Check(r *http.Request) middleware.Verdict { return s.judge(r, s.site, s.api) }
+
+func (s *Server) judge(r *http.Request, site *api.Site, a *api.API) middleware.Verdict {
+	env, ok := site.Environment(r)
 	if !ok {
 		return middleware.Verdict{Refusal: wire.Refusal{Error: wire.UnknownOrigin}, Status: api.Status(wire.UnknownOrigin)}
 	}
@@ -150,10 +203,18 @@ func (s *Server) Check(r *http.Request) middleware.Verdict {
 		if r.Method == http.MethodGet {
 			from = r.URL.RequestURI() // anything else cannot be repeated by going there
 		}
-		s.api.SayWhere(&refusal, from)
+		a.SayWhere(&refusal, from)
 		return middleware.Verdict{Refusal: refusal, Status: api.Status(refusal.Error)}
 	}
 	return middleware.Verdict{Allowed: true, User: middleware.User{
 		Issuer: found.User.Issuer, Subject: found.User.Subject, Name: found.Name, Session: found.ID.String(),
 	}}
+}
+
+// sealEnd and sealedEnd vouch for the end of the audit's chain with the verifier's own key.
+func (s *Server) sealEnd(text string) string { return s.ring.Sign(keyring.AuditEnd, "", []byte(text)) }
+
+func (s *Server) sealedEnd(text, seal string) bool {
+	payload, err := s.ring.Open(keyring.AuditEnd, "", seal)
+	return err == nil && string(payload) == text
 }

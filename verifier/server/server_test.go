@@ -111,8 +111,8 @@ func TestA7_TheProvidersStateIsShown(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go s.Run(ctx)
-	for id, p := range s.providers {
-		if err := p.Ready(t.Context()); (err == nil) != (id == "here") {
+	for _, id := range []string{"here", "away"} {
+		if err := s.connections.answers(t.Context(), id); (err == nil) != (id == "here") {
 			t.Errorf("provider %s: %v", id, err)
 		}
 	}
@@ -122,8 +122,8 @@ func TestA7_TheProvidersStateIsShown(t *testing.T) {
 	}
 	status, text = s.ask(t, "/metrics")
 	for _, line := range []string{
-		`curfew_provider_up{environment="here"} 1`, `curfew_provider_up{environment="away"} 0`, `curfew_sessions 0`,
-		`curfew_events_total{code="",kind="provider_down",reason=""} 1`, `curfew_events_total{code="",kind="provider_up",reason=""} 1`,
+		`curfew_provider_up{environment="here"} 1`, `curfew_provider_up{environment="away"} 0`, `curfew_sessions{environment="here"} 0`,
+		`curfew_events_total{code="",environment="away",kind="provider_down",reason=""} 1`, `curfew_events_total{code="",environment="here",kind="provider_up",reason=""} 1`,
 		`curfew_policy_check_queue{issuer="http://127.0.0.1:1"} 0`,
 	} {
 		if status != 200 || !strings.Contains(text, line+"\n") {
@@ -151,7 +151,7 @@ func TestReadyzWithoutTheStore(t *testing.T) {
 	if status, text := s.ask(t, "/healthz"); status != 200 || text != "ok\n" {
 		t.Errorf("healthz: %d %q", status, text)
 	}
-	if status, text := s.ask(t, "/metrics"); status != 200 || strings.Contains(text, "\ncurfew_sessions ") || !strings.Contains(text, "\ncurfew_events_total{") {
+	if status, text := s.ask(t, "/metrics"); status != 200 || strings.Contains(text, "\ncurfew_sessions{") || !strings.Contains(text, "\ncurfew_events_total{") {
 		t.Errorf("metrics: %d %q", status, text)
 	}
 }
@@ -189,7 +189,7 @@ func TestP7_CloseWaitsForRun(t *testing.T) {
 	var passed atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
 	s, lines := newServerAt(t, now, fmt.Sprintf(environments, op.URL))
-	env := s.environments[0]
+	env := s.live.All()[0]
 	begun, _, err := s.engine.Begin(t.Context(), env, engine.SignIn{
 		Who:          session.Identity{Issuer: op.URL, Subject: "amara", AuthTime: time.Now().Unix(), IDToken: "t"},
 		RefreshToken: "first",
@@ -287,7 +287,7 @@ func TestA5_AHeartbeatHasTheProviderAsked(t *testing.T) {
 	now := func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
 	s, _ = newServerAt(t, now, fmt.Sprintf("environments:\n  - {id: here, origin: %q, provider: {issuer: %q, client_id: c}}\n", front.URL, op.URL))
 	visitor := apitest.New(t, front.URL)
-	_, cookie, err := s.engine.Begin(t.Context(), s.environments[0], engine.SignIn{
+	_, cookie, err := s.engine.Begin(t.Context(), s.live.All()[0], engine.SignIn{
 		Who:          session.Identity{Issuer: op.URL, Subject: "amara", AuthTime: time.Now().Unix(), IDToken: "t"},
 		RefreshToken: "the one", Key: visitor.Thumbprint(),
 	})
@@ -297,7 +297,7 @@ func TestA5_AHeartbeatHasTheProviderAsked(t *testing.T) {
 	visitor.SetCookie("curfew", cookie)
 	go s.Run(t.Context())
 	// It waits for the end as a page does.
-	watch, err := s.engine.Watch(t.Context(), s.environments[0], cookie)
+	watch, err := s.engine.Watch(t.Context(), s.live.All()[0], cookie)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestA5_AHeartbeatHasTheProviderAsked(t *testing.T) {
 		t.Error(err)
 	}
 	if _, text := s.ask(t, "/metrics"); !strings.Contains(text, `curfew_policy_checks_total{environment="here",outcome="refused"} 1`+"\n") ||
-		!strings.Contains(text, `curfew_events_total{code="",kind="ended",reason="provider_refused"} 1`+"\n") {
+		!strings.Contains(text, `curfew_events_total{code="",environment="here",kind="ended",reason="provider_refused"} 1`+"\n") {
 		t.Errorf("metrics:\n%s", text)
 	}
 }

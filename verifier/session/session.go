@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/policy"
 )
 
 // ID names a session: 128 unguessable bits. It is no bearer secret: nothing is granted for it without the cookie's
@@ -64,6 +65,8 @@ type Session struct {
 	AuthTime int64      // when the user entered credentials, in seconds since the epoch, by the provider
 	Provider string     // the provider's own session ID (sid), for back-channel logout (B5); at most MaxProvider bytes
 
+	Client policy.Client // the kind of client it was begun in (A9); it never changes
+
 	Check Check
 
 	Seq   uint64 // the last accepted sequence number
@@ -117,6 +120,9 @@ func (s Session) Validate() error {
 		if n := len(field.value); n < field.least || n > field.most {
 			return fmt.Errorf("%w: %s has %d bytes; allowed: %d to %d", ErrInvalid, field.name, n, field.least, field.most)
 		}
+	}
+	if !s.Client.Valid() {
+		return fmt.Errorf("%w: its client is %q", ErrInvalid, s.Client)
 	}
 	of := s.State.Settings
 	for _, length := range [...]time.Duration{of.SessionTimeout, of.SessionWarning, of.InactivityTimeout, of.InactivityWarning} {

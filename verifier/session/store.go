@@ -36,7 +36,7 @@ type Store interface {
 	// Update changes a session atomically: decide gets the session as it is and returns it as it shall be. It may run more
 	// than once, must be pure and must not call the store. Returning an error changes nothing and passes that error on. ok
 	// is false when there is no such session; decide did not run then. An ended session makes Update return it with
-	// ErrEnded without running decide. ID, User, Key and State.Began never change; a decide that changes them gets
+	// ErrEnded without running decide. ID, User, Key, Client and State.Began never change; a decide that changes them gets
 	// ErrIdentity, and one whose result does not validate gets ErrInvalid; both change nothing.
 	Update(ctx context.Context, id ID, now int64, decide func(Session) (Session, error)) (s Session, ok bool, err error)
 
@@ -46,6 +46,11 @@ type Store interface {
 	// ByProvider lists the sessions that are not forgotten, living and ended, of an issuer's own session ID (Session.Provider)
 	// in one environment, in order of their beginning (B5). An empty ID finds none. It may read a disk or a network.
 	ByProvider(ctx context.Context, environment, issuer, sid string, now int64) ([]Session, error)
+
+	// Scan visits the sessions of one environment, or with an empty one of all, that are not forgotten, living and ended, each once and
+	// in no order, until visit returns false. A session that is created or forgotten meanwhile may or may not be visited. visit must not
+	// call the store. It is not for every request: it looks at every session there is.
+	Scan(ctx context.Context, environment string, now int64, visit func(Session) (more bool)) error
 
 	// Mark remembers a key until an instant, durably and once among all callers: first is false when it was marked already
 	// and that has not expired, and then nothing changes. at is when it was marked first.

@@ -1,4 +1,5 @@
-// Package settings holds the environments that a verifier serves and the settings in force in each.
+// Package settings holds the environments that a verifier serves, what administrators decide about them, and the contract of the
+// stores that keep it.
 package settings
 
 import (
@@ -9,16 +10,37 @@ import (
 	"github.com/curfew-project/curfew/shared/policy"
 )
 
-// Environment is one application with its own settings (C1).
+// Kind is what an environment is (C1).
+type Kind string
+
+const (
+	App    Kind = "app"
+	Portal Kind = "portal" // independent of what is set for all others: the deployment's switches do not apply to it (A11)
+)
+
+// Kinds lists every kind.
+func Kinds() []Kind { return []Kind{App, Portal} }
+
+// Environment is one application as the verifier serves it, at one of its origins.
 type Environment struct {
-	ID       string
-	Origin   string // scheme://host[:port], without a slash at the end; what browsers call the application
+	ID   string
+	Kind Kind
+	// Origin is scheme://host[:port], without a slash at the end: what browsers call the application. An environment with several
+	// origins is one Environment for each, which differ in nothing else.
+	Origin string
+	// First is the environment's first origin, which Origin may be.
+	First string
+	// Settings are the times in force: what is set, as far as the switches allow.
 	Settings policy.Settings
+	Switches policy.Switches
+	Clients  Clients
 	Check    PolicyCheck
 	SignOut  SignOut
 	Page     Page
 	// ClockSkew is how much earlier than the last session's end auth_time may be by the provider's clock (B1); default 0.
 	ClockSkew time.Duration
+	// Version is that of the document that is in force; 0 where administrators have nothing to decide.
+	Version int64
 }
 
 // PolicyCheck is how the identity provider is asked whether a user may go on (A5 to A7). Whole seconds.
@@ -51,12 +73,30 @@ type Page struct {
 	Notify bool
 }
 
-// For are the settings in force for a session of the environment: those of a bypassed one have the cap (A6).
-func (e Environment) For(bypassed bool) policy.Settings {
+// For are the settings in force for a session of the environment. In an exempt client a timeout is not enforced (A9); a bypassed
+// session has the cap all the same, because nobody else would ever end it (A6).
+func (e Environment) For(bypassed bool, client policy.Client) policy.Settings {
+	set := e.Clients.apply(e.Settings, client)
 	if bypassed || e.Check.Bypass {
-		return e.Settings.Capped(e.Check.Cap)
+		return set.Capped(e.Check.Cap)
 	}
-	return e.Settings
+	return set
+}
+
+// Scope is what a token is bound to that is good in this environment at this origin only (P6).
+func (e Environment) Scope() string {
+	if e.First == "" || e.Origin == e.First {
+		return e.ID
+	}
+	return e.ID + " " + e.Origin
+}
+
+// Label is what administrators call the environment.
+func (e Environment) Label() string {
+	if e.Page.Name != "" {
+		return e.Page.Name
+	}
+	return e.ID
 }
 
 // Secure reports whether the origin is https. Only localhost may be otherwise.

@@ -11,7 +11,7 @@ import (
 const DefaultPrefix = "/.curfew/"
 
 // ServeLoader answers GET and HEAD with agent.js for a site, at whatever address: <prefix>agent.js and ClientGlobalContext.js.aspx
-// (A10). Each site's loader is made once and kept, so there must be no more sites than are configured.
+// (A10). Each site's loader is made once and kept, as long as there are not too many.
 func (d *Dist) ServeLoader(w http.ResponseWriter, r *http.Request, site Site) {
 	serve(w, r, d.sites.get(&d.loader, site), "no-cache")
 }

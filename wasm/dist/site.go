@@ -44,7 +44,11 @@ func (s Site) settings() []byte {
 	return text
 }
 
-// sites keeps the loader of each Site. There are as many as the operator configures.
+// maxSites is how many loaders are kept. There are as many as environments, and an old one for each that was renamed since the start:
+// when there are more they are all made anew.
+const maxSites = 256
+
+// sites keeps the loader of each Site.
 type sites struct {
 	mu     sync.Mutex
 	assets map[string]*asset
@@ -72,7 +76,7 @@ func (c *sites) get(built *asset, s Site) *asset {
 		personal.compress()
 		a = &personal
 	}
-	if c.assets == nil {
+	if c.assets == nil || len(c.assets) >= maxSites {
 		c.assets = map[string]*asset{}
 	}
 	c.assets[key] = a

@@ -32,6 +32,7 @@ const prefix = "/.curfew/"
 type site struct {
 	provider *provider // nil: nobody can be asked, so sessions are bypassed (A6)
 	env      settings.Environment
+	live     *settings.Live
 	engine   *engine.Engine
 	where    *api.Site
 	api      *api.API
@@ -84,7 +85,8 @@ func newSite(t testing.TB, origin string, times policy.Settings, now func() time
 	if provider != nil {
 		provider.engine, provider.now = s.engine, now
 	}
-	where := api.NewSite(prefix, []settings.Environment{s.env}, s.engine.RecordRefusal)
+	s.live = settings.NewLive(s.env)
+	where := api.NewSite(prefix, s.live, s.engine.RecordRefusal)
 	s.where, s.api = where, api.New(s.engine, where)
 	s.api.Register(s.mux)
 	s.mux.HandleFunc("GET "+prefix+"agent.js", func(w http.ResponseWriter, r *http.Request) { d.ServeLoader(w, r, dist.Site{Prefix: prefix}) })
@@ -98,6 +100,14 @@ func newSite(t testing.TB, origin string, times policy.Settings, now func() time
 	})
 	s.mux.HandleFunc("GET /", s.application)
 	return s
+}
+
+// set puts other times in force, as an administrator does.
+func (s *site) set(times policy.Settings) {
+	env := s.env
+	env.Settings = times
+	s.live.Set([]settings.Environment{env})
+	s.engine.SettingsChanged(env.ID)
 }
 
 func (s *site) record(e audit.Event) {

@@ -1,0 +1,269 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/verifier/audit"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// Change changes the document of an environment, or with settings.Deployment the switches of the deployment (C1, C2). version is the one
+// that the actor saw: when there is another one now, somebody else was faster, and the change is refused with Conflict. With dryRun it only says what it
+// would do.
+func (a *Admin) Change(ctx context.Context, actor Actor, environment string, version int64, e Edit, dryRun bool) (Outcome, error) {
+	deployment := environment == settings.Deployment
+	if err := a.may(actor, environment); err != nil {
+		return Outcome{}, a.refused(actor, environment, err)
+	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	now := a.look()
+	last, ok := now.docs[environment]
+	if !deployment && (!ok || last.Document.Removed) {
+		return Outcome{}, unknownEnvironment(environment)
+	}
+	if err := sameVersion(last, version); err != nil {
+		return Outcome{}, err
+	}
+	next, problems := e.apply(last.Document, deployment)
+	if err := now.inFile(environment, last.Document, next); err != nil {
+		return Outcome{}, a.refused(actor, environment, err)
+	}
+	rev := settings.Revision{Environment: environment, Version: last.Version + 1, At: a.clock(), By: actor.Name, Document: next}
+	after := now.with(rev)
+	problems = append(problems, after.judge(environment, last.Document)...)
+	if len(problems) > 0 {
+		return Outcome{}, a.refused(actor, environment, &Error{Code: Invalid, Problems: problems})
+	}
+	if err := a.precondition(ctx, now, after); err != nil {
+		return Outcome{}, a.refused(actor, environment, err)
+	}
+	out := Outcome{Environment: environment, Version: last.Version, Changes: settings.Diff(last.Document, next)}
+	if len(out.Changes) == 0 {
+		return out, nil
+	}
+	var err error
+	if out.Effects, err = a.effects(ctx, now, after); err != nil {
+		return Outcome{}, err
+	}
+	if out.Version = rev.Version; dryRun {
+		return out, nil
+	}
+	if err := a.keep(ctx, after, rev, eventsOf(rev, last.Document, true, out.Changes)); err != nil {
+		return Outcome{}, err
+	}
+	out.Applied = true
+	a.c.Changed(touched(now, after)...)
+	return out, nil
+}
+
+// keep makes a revision durable, with its events, and then puts the state in force.
+func (a *Admin) keep(ctx context.Context, next state, rev settings.Revision, events []audit.Event) error {
+	// An actor who goes away must not leave a change that is kept but not in force.
+	ctx = context.WithoutCancel(ctx)
+	if err := a.c.Settings.Append(ctx, []settings.Revision{rev}, events); err != nil {
+		if errors.Is(err, settings.ErrConflict) {
+			return refuse(Conflict, "%s was changed by somebody else meanwhile; look at it again", named(rev.Environment))
+		}
+		return unavailable(err)
+	}
+	for _, e := range events {
+		a.c.Kept(e)
+	}
+	return a.install(next)
+}
+
+func (a *Admin) may(actor Actor, environment string) error {
+	if environment == settings.Deployment && !actor.All || !actor.May(environment) {
+		return refuse(Forbidden, "%s may not administer %s", orNobody(actor.Name), named(environment))
+	}
+	return nil
+}
+
+func orNobody(name string) string {
+	if name == "" {
+		return "nobody"
+	}
+	return name
+}
+
+func named(environment string) string {
+	if environment == settings.Deployment {
+		return "the deployment"
+	}
+	return "environment " + environment
+}
+
+func unknownEnvironment(id string) error {
+	return refuse(NotFound, "there is no environment %q", clip(id))
+}
+
+func clip(text string) string { return text[:min(len(text), 100)] }
+
+func sameVersion(last settings.Revision, version int64) error {
+	if last.Version == version {
+		return nil
+	}
+	refused := refuse(Conflict, "%s is at version %d now, by %s, and not at %d; look at what has changed and try again", named(last.Environment), last.Version, last.By, version)
+	refused.Version = last.Version
+	return refused
+}
+
+// inFile refuses to change what the configuration file fixes.
+func (s state) inFile(environment string, before, after settings.Document) error {
+	if environment == settings.Deployment {
+		if s.base.SwitchesOwned && !maps.Equal(before.Switches, after.Switches) {
+			return refuse(InFile, "the switches of the deployment are set in the configuration file; change them there, or take switches out of it to set them here")
+		}
+		return nil
+	}
+	owned := s.owned(environment)
+	for _, part := range []struct {
+		owned   bool
+		changed bool
+		name    string
+		key     string
+	}{
+		{owned.Settings, before.Settings != after.Settings, "the times", "settings"},
+		{owned.Switches, !maps.Equal(before.Switches, after.Switches), "the switches", "switches"},
+		{owned.Clients, !sameClients(before.Clients, after.Clients), "the clients", "clients"},
+		{owned.Name, before.Name != after.Name, "the name", "page.name"},
+	} {
+		if part.owned && part.changed {
+			return refuse(InFile, "%s of environment %s are set in the configuration file; change them there, or take %s out of it to set them here", part.name, environment, part.key)
+		}
+	}
+	if owned.Environment && !slices.Equal(before.Origins, after.Origins) {
+		return refuse(InFile, "environment %s is in the configuration file; change its origins there", environment)
+	}
+	return nil
+}
+
+func sameClients(a, b settings.Clients) bool {
+	return slices.Equal(a.Matchers, b.Matchers) && maps.Equal(a.Enforced, b.Enforced)
+}
+
+// judge says what is not allowed in the state after a change of one document: in it, and in those that inherit from it.
+func (s state) judge(environment string, before settings.Document) settings.Problems {
+	if environment != settings.Deployment {
+		doc := s.docs[environment].Document
+		var all settings.Problems
+		all.Join("", doc.Validate(s.base.Limits, doc.On(s.deployment())))
+		if doc.Settings.InactivityTimeout == before.Settings.InactivityTimeout {
+			all = withoutFeature(all)
+		}
+		return append(all, s.hosts(s.base.Reserved)...)
+	}
+	var all settings.Problems
+	for _, id := range s.order() {
+		doc := s.docs[id].Document
+		var of settings.Problems
+		of.Join("", doc.Validate(s.base.Limits, doc.On(s.deployment())))
+		for _, p := range withoutFeature(of) {
+			p.Message = "environment " + id + ": " + p.Message
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// precondition refuses to switch something on where no identity provider answers (C2).
+func (a *Admin) precondition(ctx context.Context, before, after state) error {
+	var on []policy.Switch
+	for _, name := range policy.SwitchNames() {
+		if after.deployment().Switches[name] && !before.deployment().Switches[name] {
+			on = append(on, name)
+		}
+	}
+	asked := map[string]bool{}
+	for _, id := range after.order() {
+		old, now := before.inForce(id).Switches, after.inForce(id).Switches
+		for _, name := range policy.SwitchNames() {
+			if now.On(name) && !old.On(name) && !asked[id] {
+				asked[id] = true
+				if err := a.c.Answers(ctx, id); err != nil {
+					return refuse(NoProvider, "%s cannot be switched on: the identity provider of environment %s does not answer: %v", name, id, err)
+				}
+			}
+		}
+	}
+	if len(on) > 0 && len(after.order()) == 0 {
+		return refuse(NoProvider, "%s cannot be switched on: there is no environment yet, and so no identity provider that answers", on[0])
+	}
+	return nil
+}
+
+// touched are the environments that are served differently.
+func touched(before, after state) []string {
+	var ids []string
+	for _, id := range after.order() {
+		old, now := before.inForce(id), after.inForce(id)
+		if old.Settings != now.Settings || old.Switches != now.Switches || !sameClients(old.Clients, now.Clients) || old.Page.Name != now.Page.Name {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// refused records what somebody was not let do.
+func (a *Admin) refused(actor Actor, environment string, err error) error {
+	if environment == settings.Deployment {
+		environment = ""
+	}
+	a.c.Record(audit.Event{At: a.clock(), Kind: audit.AdminRefused, Environment: clip(environment), Actor: actor.Name, Detail: clipDetail(err.Error())})
+	return err
+}
+
+// maxDetail bounds what one entry of the audit says.
+const maxDetail = 2000
+
+func clipDetail(text string) string {
+	text = strings.ReplaceAll(text, "\n", "; ")
+	return text[:min(len(text), maxDetail)]
+}
+
+// eventsOf are the audit's entries for a revision: one for each part that changed.
+func eventsOf(rev settings.Revision, before settings.Document, known bool, changes []settings.Change) []audit.Event {
+	entry := func(kind audit.Kind, of []settings.Change) audit.Event {
+		lines := make([]string, len(of))
+		for i, c := range of {
+			lines[i] = c.String()
+		}
+		environment := rev.Environment
+		if environment == settings.Deployment {
+			environment = ""
+		}
+		return audit.Event{At: rev.At, Kind: kind, Environment: environment, Actor: rev.By, Detail: clipDetail(strings.Join(lines, "; "))}
+	}
+	if !known && rev.Environment != settings.Deployment || before.Removed && !rev.Document.Removed {
+		return []audit.Event{entry(audit.EnvironmentCreated, changes)}
+	}
+	if rev.Document.Removed {
+		return []audit.Event{entry(audit.EnvironmentRemoved, nil)}
+	}
+	parts := map[audit.Kind][]settings.Change{}
+	for _, c := range changes {
+		kind := audit.SettingsChanged
+		switch {
+		case strings.HasPrefix(c.Field, "switch "):
+			kind = audit.SwitchChanged
+		case strings.HasPrefix(c.Field, "client "), c.Field == "matchers":
+			kind = audit.ClientsChanged
+		case c.Field == "name":
+			kind = audit.EnvironmentRenamed
+		}
+		parts[kind] = append(parts[kind], c)
+	}
+	var events []audit.Event
+	for _, kind := range audit.Kinds() {
+		if of := parts[kind]; of != nil {
+			events = append(events, entry(kind, of))
+		}
+	}
+	return events
+}

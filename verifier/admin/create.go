@@ -1,0 +1,102 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// NewEnvironment is an environment that an administrator makes (C1). It uses an identity provider of the configuration file, because
+// secrets are in files only.
+type NewEnvironment struct {
+	ID       string        `json:"id"`
+	Name     string        `json:"name"`
+	Kind     settings.Kind `json:"kind"` // empty: app
+	Origins  []string      `json:"origins"`
+	Provider string        `json:"provider"`
+}
+
+// Create makes an environment. It has the defaults until somebody sets something else.
+func (a *Admin) Create(ctx context.Context, actor Actor, n NewEnvironment) (Environment, error) {
+	if !actor.All {
+		return Environment{}, a.refused(actor, "", refuse(Forbidden, "%s may not make environments", orNobody(actor.Name)))
+	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	now := a.look()
+	last := now.docs[n.ID]
+	if n.Kind == "" {
+		n.Kind = settings.App
+	}
+	doc := settings.New()
+	doc.Kind, doc.Name, doc.Origins, doc.Provider = n.Kind, n.Name, slices.Clone(n.Origins), n.Provider
+	rev := settings.Revision{Environment: n.ID, Version: last.Version + 1, At: a.clock(), By: actor.Name, Document: doc}
+	after := now.with(rev)
+	var problems settings.Problems
+	if allowed := settings.CheckID(n.ID); allowed != "" {
+		problems.Add("id", "is %q; allowed: %s", clip(n.ID), allowed)
+	} else if _, there := now.find(n.ID); there {
+		problems.Add("id", "is %q, which there is already; allowed: another one", n.ID)
+	}
+	if len(n.Origins) == 0 {
+		problems.Add("origins", "is empty; allowed: 1 to %d", settings.MaxOrigins)
+	}
+	if !slices.Contains(now.base.Providers, n.Provider) {
+		allowed := strings.Join(now.base.Providers, ", ")
+		if allowed == "" {
+			allowed = "one of providers in the configuration file, which has none"
+		}
+		problems.Add("provider", "is %q; allowed: %s", clip(n.Provider), allowed)
+	}
+	if len(problems) == 0 || !hasField(problems, "id") {
+		problems = append(problems, after.judge(n.ID, doc)...)
+	}
+	if len(problems) > 0 {
+		return Environment{}, a.refused(actor, n.ID, &Error{Code: Invalid, Problems: problems})
+	}
+	if err := a.keep(ctx, after, rev, eventsOf(rev, settings.Document{}, false, settings.Diff(settings.Document{}, doc))); err != nil {
+		return Environment{}, err
+	}
+	return a.view(after, n.ID, 0), nil
+}
+
+func hasField(problems settings.Problems, field string) bool {
+	return slices.ContainsFunc(problems, func(p settings.Problem) bool { return p.Field == field })
+}
+
+// Remove removes an environment. Its hosts are refused from then on, and its living sessions end. What was set and what happened stays to
+// be looked at.
+func (a *Admin) Remove(ctx context.Context, actor Actor, id string, version int64, dryRun bool) (Outcome, error) {
+	if !actor.All {
+		return Outcome{}, a.refused(actor, id, refuse(Forbidden, "%s may not remove environments", orNobody(actor.Name)))
+	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	now := a.look()
+	last, ok := now.find(id)
+	if !ok {
+		return Outcome{}, unknownEnvironment(id)
+	}
+	if now.owned(id).Environment {
+		return Outcome{}, a.refused(actor, id, refuse(InFile, "environment %s is in the configuration file; take it out there", id))
+	}
+	if err := sameVersion(last, version); err != nil {
+		return Outcome{}, err
+	}
+	doc := last.Document.Clone()
+	doc.Removed = true
+	rev := settings.Revision{Environment: id, Version: last.Version + 1, At: a.clock(), By: actor.Name, Document: doc}
+	out := Outcome{Environment: id, Version: rev.Version, Changes: settings.Diff(last.Document, doc)}
+	var err error
+	if out.Effects, err = a.allEnd(ctx, id); err != nil || dryRun {
+		return out, err
+	}
+	if err := a.keep(ctx, now.with(rev), rev, eventsOf(rev, last.Document, true, out.Changes)); err != nil {
+		return Outcome{}, err
+	}
+	out.Applied = true
+	_, err = a.endAll(ctx, actor, id, nil)
+	return out, err
+}
