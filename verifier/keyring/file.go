@@ -16,19 +16,12 @@ import (
 // begin with # are skipped. Where there is no file it makes one with a fresh secret from random, readable by its owner only.
 // A file that others can read is refused.
 func LoadFile(path string, random io.Reader) (*Ring, error) {
-	text, err := os.ReadFile(path)
+	text, err := readOwn(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if text, err = createFile(path, random); err != nil {
-			return nil, err
-		}
+		text, err = createFile(path, random)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("key file %s has mode %#o: others can read it; run chmod 600 %s", path, info.Mode().Perm(), path)
 	}
 	var secrets [][]byte
 	for number, line := range strings.Split(string(text), "\n") {
@@ -36,9 +29,9 @@ func LoadFile(path string, random io.Reader) (*Ring, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		secret, err := base64.StdEncoding.Strict().DecodeString(line)
-		if err != nil || len(secret) != SecretSize {
-			return nil, fmt.Errorf("key file %s, line %d: not %d bytes in base64", path, number+1, SecretSize)
+		secret, err := readSecret(path, number, line)
+		if err != nil {
+			return nil, err
 		}
 		secrets = append(secrets, secret)
 	}
@@ -47,6 +40,29 @@ func LoadFile(path string, random io.Reader) (*Ring, error) {
 		return nil, fmt.Errorf("key file %s: %w", path, err)
 	}
 	return ring, nil
+}
+
+// readOwn reads a file that only its owner can read.
+func readOwn(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("key file %s has mode %#o: others can read it; run chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	return text, nil
+}
+
+// readSecret reads a line, whose number counts from 0.
+func readSecret(path string, number int, line string) ([]byte, error) {
+	secret, err := base64.StdEncoding.Strict().DecodeString(line)
+	if err != nil || len(secret) != SecretSize {
+		return nil, fmt.Errorf("key file %s, line %d: not %d bytes in base64", path, number+1, SecretSize)
+	}
+	return secret, nil
 }
 
 // createFile writes the whole file under another name and links it into place, so that two verifiers that start at once
@@ -72,5 +88,5 @@ func createFile(path string, random io.Reader) ([]byte, error) {
 	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return os.ReadFile(path)
+	return readOwn(path)
 }
