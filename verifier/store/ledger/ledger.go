@@ -112,7 +112,13 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.walks, err = s.file.Connect(mostWalks, "query_only(ON)"); err != nil {
 		return err
 	}
-	if err := s.transact(ctx, func(ctx context.Context) error { return s.add(ctx, nil) }); err != nil { // seals with today's key
+	err = s.transact(ctx, func(ctx context.Context) error {
+		if err := s.add(ctx, nil); err != nil { // seals with today's key
+			return err
+		}
+		return s.probe(ctx)
+	})
+	if err != nil {
 		return err
 	}
 	_, err = s.Settings().Latest(ctx)
@@ -162,10 +168,12 @@ func (s *Store) Ready(ctx context.Context) error {
 	if s.failure.Load() == nil {
 		return nil
 	}
-	return s.transact(ctx, func(ctx context.Context) error {
-		_, err := s.conn.ExecContext(ctx, sqlitefile.Probe, kind.Version)
-		return err
-	})
+	return s.transact(ctx, s.probe)
+}
+
+func (s *Store) probe(ctx context.Context) error {
+	_, err := s.conn.ExecContext(ctx, sqlitefile.Probe)
+	return err
 }
 
 func (s *Store) usable(ctx context.Context) error {

@@ -50,5 +50,5 @@ func (f File) Inspect(ctx context.Context, conn *sql.Conn, check func(version in
 	return version, nil
 }
 
-// Probe is a statement that changes nothing and yet has to write. It takes the kind's version.
-const Probe = "UPDATE schema_version SET version = ?"
+// Probe is a statement that changes nothing and yet has to write. SQLite spares itself the writing of a row as it was, but not of this.
+const Probe = "PRAGMA user_version = 0"

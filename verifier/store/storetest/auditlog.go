@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,7 +159,8 @@ func fits(q audit.Query, e audit.Entry) bool {
 		is(string(q.Reason), string(e.Reason)) && is(string(q.Code), string(e.Code)) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, e.Kind))
 }
 
-func searched(q audit.Query, all []audit.Entry) (found []audit.Entry) {
+// Searched is what Search must find among all entries.
+func Searched(q audit.Query, all []audit.Entry) (found []audit.Entry) {
 	for _, e := range all {
 		if fits(q, e) {
 			found = append(found, e)
@@ -169,7 +169,7 @@ func searched(q audit.Query, all []audit.Entry) (found []audit.Entry) {
 	if !q.Ascending {
 		slices.Reverse(found)
 	}
-	return found[:min(len(found), cmp.Or(q.Limit, audit.DefaultLimit))]
+	return found[:min(len(found), q.Most())]
 }
 
 var recording = []ledgerCheck{
@@ -238,7 +238,7 @@ var recording = []ledgerCheck{
 		found := 0
 		for range 400 {
 			q := query(random, len(all))
-			got, want := f.search(q), searched(q, all)
+			got, want := f.search(q), Searched(q, all)
 			if !slices.Equal(got, want) {
 				f.Fatalf("Search for %+v found %d entries; want %d:\n%+v\n%+v", q, len(got), len(want), got, want)
 			}
