@@ -103,4 +103,4 @@ func (w *writer) Write(b []byte) (int, error) {
 }
 
 // Unwrap is for http.ResponseController.
-func (w *writer) unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

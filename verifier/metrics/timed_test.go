@@ -112,6 +112,7 @@ func TestC6_TimingChangesNoAnswer(t *testing.T) {
 		control := http.NewResponseController(w)
 		if err := errors.Join(control.SetWriteDeadline(time.Time{}), control.Flush()); err != nil {
 			t.Errorf("the response controller: %v", err)
+			return
 		}
 		<-reached
 		io.WriteString(w, "second")
