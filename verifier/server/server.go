@@ -188,6 +188,9 @@ func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api
 // Public is the handler for browsers and reverse proxies. It answers below the prefix, and for the web resource at any depth.
 func (s *Server) Public() http.Handler { return s.public }
 
+// Admin administers the verifier. Whoever calls it says who does: it trusts the actor.
+func (s *Server) Admin() *admin.Admin { return s.admin }
+
 // Check judges a request to an application in the same process; it is a middleware.Checker.
 func (s *Server) Check(r *http.Request) middleware.Verdict { return s.judge(r, s.site, s.api) }
 

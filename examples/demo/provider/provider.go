@@ -59,6 +59,8 @@ type User struct {
 	Password    string
 	DisplayName string
 	Email       string
+	// Roles are the claim roles of the ID token, for every client that asks for the scope profile.
+	Roles []string
 }
 
 // Client is a relying party. A client without a Secret is public: PKCE alone

@@ -57,7 +57,7 @@ func (p *Provider) routes() http.Handler {
 
 func supportedClaims() []string {
 	return []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "azp", "at_hash", "c_hash", "sid",
-		"name", "preferred_username", "email", "email_verified"}
+		"name", "preferred_username", "roles", "email", "email_verified"}
 }
 
 // discovery publishes what this package really does, which is less than what

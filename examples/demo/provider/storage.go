@@ -232,6 +232,9 @@ func describe(info *oidc.UserInfo, a *account, scopes []string) {
 	info.Subject = a.subject
 	if slices.Contains(scopes, oidc.ScopeProfile) {
 		info.Name, info.PreferredUsername = a.DisplayName, a.Name
+		if len(a.Roles) > 0 {
+			info.AppendClaims("roles", a.Roles)
+		}
 	}
 	if slices.Contains(scopes, oidc.ScopeEmail) && a.Email != "" {
 		info.Email, info.EmailVerified = a.Email, true
