@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -119,6 +120,15 @@ func TestC1_WhatTheFileDoesNotSayIsNotItsOwn(t *testing.T) {
 	c = parsed(t, strings.TrimSuffix(least, "}\n")+", settings: {}, switches: {}, clients: {}, page: {name: A}}\n")
 	if _, owned := c.Environments[0].Document(); owned != (Owned{true, true, true, true}) {
 		t.Errorf("owned %+v", owned)
+	}
+}
+
+// A3: while its switch is off, nothing ends by inactivity, whatever is set.
+func TestA3_NothingInForceWithoutTheSwitch(t *testing.T) {
+	timeout := Length(15 * time.Minute)
+	e := Environment{ID: "a", Origin: "https://a.example", Settings: &Settings{InactivityTimeout: &timeout}}
+	if got := e.InForce().Settings; got != policy.Defaults() {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -274,5 +284,46 @@ func TestProblemsAreTyped(t *testing.T) {
 	}
 	if !errors.As(err, &v) || v.Setting != "session_timeout" || v.Value != 59*time.Minute {
 		t.Errorf("%+v", v)
+	}
+}
+
+// Secrets are read from files. Each that cannot be had is told with the place that names it, all at once, and none is shown.
+func TestSecretsAreReadable(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "curfew.yaml")
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("curfew.yaml", managed+"    hand_in: {client_id: app, secret_file: hand-in, sign_in: /login}\n")
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("deploy.token", "guess")
+	write("staff.secret", "\n")
+	err = c.Readable()
+	for _, want := range []string{
+		"[23:88] provider staff: client_secret_file " + dir + "/staff.secret is empty",
+		"[42:44] environment portal: hand_in.secret_file: open " + dir + "/hand-in: no such file",
+		"[8:28] admin token deploy: file " + dir + "/deploy.token holds 5 characters; allowed: 32 or more, at random",
+		"[9:33] admin token night-watch: file: open " + dir + "/night.token: no such file",
+	} {
+		if err == nil || strings.Count("\n"+err.Error(), "\n"+want) != 1 || strings.Contains(err.Error(), "guess") {
+			t.Errorf("%v, want\n%s", err, want)
+		}
+	}
+	for _, name := range []string{"deploy.token", "night.token", "hand-in", "staff.secret"} {
+		write(name, strings.Repeat("s", 32)+"\n")
+	}
+	if err := c.Readable(); err != nil {
+		t.Error(err)
+	}
+	if secret, err := c.Admin.Tokens[1].Secret(); err != nil || secret != strings.Repeat("s", 32) {
+		t.Errorf("%q, %v", secret, err)
+	}
+	if n := len(c.AllProviders()); n != 2 {
+		t.Errorf("%d providers", n)
 	}
 }

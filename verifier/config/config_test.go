@@ -135,6 +135,16 @@ func TestA5A8_SessionTimeout(t *testing.T) {
 	}
 }
 
+// A3: off can be said in every way in which tools write it.
+func TestA3_Off(t *testing.T) {
+	for _, text := range []string{"off", "0", "false", `"off"`, "0s"} {
+		c, err := Parse([]byte(strings.Replace(good, "inactivity_timeout: 15m", "inactivity_timeout: "+text, 1)))
+		if err != nil || c.Environments[0].PolicySettings().InactivityOn() {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestPartOfAGroupKeepsTheOtherDefaults(t *testing.T) {
 	c, err := Parse([]byte(least + "policy_checks: {rate: 0.5}\n"))
 	if err != nil || c.PolicyChecks != (PolicyChecks{Rate: 0.5, Concurrency: 8}) {

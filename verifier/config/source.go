@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/curfew-project/curfew/verifier/settings"
 )
@@ -54,11 +56,20 @@ func (s Source) read() ([]byte, error) {
 func (s Source) parse(text []byte) (Config, error) {
 	c, err := read(text, s.Environ)
 	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", s.Path, err)
+		return Config{}, s.Named(err)
 	}
 	c.resolve(filepath.Dir(s.Path))
 	c.text = hashText(text, nil)
 	return c, nil
+}
+
+// Named puts the name of the file before what is wrong with a configuration, unless only variables are to blame.
+func (s Source) Named(err error) error {
+	var all Problems
+	if errors.As(err, &all) && !slices.ContainsFunc(all, func(p Problem) bool { return !strings.HasPrefix(p.Place, variablePrefix) }) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", s.Path, err)
 }
 
 // Parse reads and checks the text of a file without any variables. Paths in it stay as they are. The error is Problems: everything that

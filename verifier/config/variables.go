@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -236,12 +235,3 @@ func upper(key string) string {
 
 // lower is the id that a part of a variable's name stands for.
 func lower(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
-
-// VariableName is the name of the variable that sets a path, such as environments.clinic.origin.
-func VariableName(path ...string) string {
-	names := make([]string, len(path))
-	for i, key := range path {
-		names[i] = upper(key)
-	}
-	return fmt.Sprint(variablePrefix, strings.Join(names, variableLevel))
-}

@@ -113,6 +113,7 @@ func TestBadVariablesAreNamed(t *testing.T) {
 	for variable, want := range map[string]string{
 		"CURFEW_ENVIRONMENTS__CLINIC__SETTINGS__INACTIVITY_TIMEOUT=4m": "CURFEW_ENVIRONMENTS__CLINIC__SETTINGS__INACTIVITY_TIMEOUT: environment clinic: settings.inactivity_timeout is 4m; allowed: 0 (off), or 5m to 24h and less than limits.session_timeout.max (24h) (A3)",
 		"CURFEW_ENVIRONMENTS__CLINIC__SETTINGS={session_warning: 5s}":  "CURFEW_ENVIRONMENTS__CLINIC__SETTINGS: environment clinic: settings.session_warning is 5s; allowed: 20s or more",
+		"CURFEW_PROVIDERS__STAFF={issuer: 'https://login.example'}":    "CURFEW_PROVIDERS__STAFF: provider staff: client_id is empty",
 		"CURFEW_COOKIE_RENEWAL=soon":                                   `CURFEW_COOKIE_RENEWAL: cookie_renewal: "soon" is not a length of time: write a number and its unit`,
 		"CURFEW_COOKIE_RENEWAL=":                                       `CURFEW_COOKIE_RENEWAL: cookie_renewal: "" is not a length of time`,
 		"CURFEW_POLICY_CHECKS__RATE=NaN":                               "CURFEW_POLICY_CHECKS__RATE: policy_checks.rate is NaN; allowed: 0.1 to 10000 a second",
@@ -160,6 +161,15 @@ func TestSource(t *testing.T) {
 	if _, err := (Source{Path: path, Optional: true, Environ: []string{"CURFEW_LISTEN=:1"}}).Load(); err == nil || !strings.Contains(err.Error(), "environments is empty") {
 		t.Errorf("no environments: %v", err)
 	}
+	// The file is named where it has to do with it.
+	if err := os.WriteFile(path, []byte("listen: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for variable, want := range map[string]string{"CURFEW_LISTEN=y": `CURFEW_LISTEN: listen is "y"`, "CURFEW_PREFIX=y": path + `: [1:9] listen is "x"`} {
+		if _, err := (Source{Path: path, Environ: append(all, variable)}).Load(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", variable, err)
+		}
+	}
 	// Paths in the file are beside it; those in variables are where the process is.
 	if err := os.WriteFile(path, []byte("data: state\ntexts: t\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -175,13 +185,6 @@ func TestSource(t *testing.T) {
 	c, err = Source{Path: path, Environ: append(all, "CURFEW_DATA=here")}.Load()
 	if err != nil || c.Data != "here" || c.Keys != "here/keys" || c.Admin.Socket != "here/curfew.sock" {
 		t.Errorf("%+v, %v", c, err)
-	}
-}
-
-// The name of a variable is the path.
-func TestVariableName(t *testing.T) {
-	if got := VariableName("environments", "ward-7", "switches", "FCB.UCIInactivityTimeout"); got != "CURFEW_ENVIRONMENTS__WARD_7__SWITCHES__FCB_UCIINACTIVITYTIMEOUT" {
-		t.Error(got)
 	}
 }
 

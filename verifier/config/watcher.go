@@ -74,7 +74,9 @@ func (w *Watcher) tell(text []byte, unread error) {
 	}
 	if err == nil {
 		w.secrets = c.secretFiles() // also of one that is refused for them, so that it is taken when they are there
-		err = c.Readable()
+		if err = c.Readable(); err != nil {
+			err = w.source.Named(err)
+		}
 	}
 	w.told = w.fingerprint(hashText(text, unread))
 	w.seen = w.told

@@ -149,6 +149,15 @@ func TestWatcherWaitsForTheWriter(t *testing.T) {
 	w.want("it is being written")
 	w.look(1)
 	w.want("it stands still", "changed 3m0s")
+	// What was seen before a reload counts for nothing after it.
+	w.renewal("4m")
+	w.look(1)
+	w.renewal("1m")
+	w.w.Reload()
+	w.want("a signal", "changed 1m0s")
+	w.renewal("4m")
+	w.look(1)
+	w.want("it is being written again")
 }
 
 // A secret is watched too.
@@ -161,17 +170,17 @@ func TestWatcherOfSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.look(3)
-	w.want("no secret", "refused [6:79] environment a: client_secret_file: open ")
+	w.want("no secret", "refused "+filepath.Join(w.dir, "curfew.yaml")+": [6:79] environment a: client_secret_file: open ")
 	w.write("secret", "")
 	w.look(3)
-	w.want("an empty secret", "refused [6:79] environment a: client_secret_file ")
+	w.want("an empty secret", "refused "+filepath.Join(w.dir, "curfew.yaml")+": [6:79] environment a: client_secret_file ")
 	w.write("secret", "third")
 	w.look(3)
 	w.want("a secret again", "changed 5m0s")
 	// The file names a secret before it is there.
 	w.write("curfew.yaml", strings.Replace(watchedFile, "client_secret_file: secret", "client_secret_file: later", 1))
 	w.look(3)
-	w.want("not there yet", "refused [6:79] environment a: client_secret_file: open ")
+	w.want("not there yet", "refused "+filepath.Join(w.dir, "curfew.yaml")+": [6:79] environment a: client_secret_file: open ")
 	w.write("later", "x")
 	w.look(3)
 	w.want("there now", "changed 5m0s")

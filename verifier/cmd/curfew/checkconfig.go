@@ -72,7 +72,7 @@ func checked(source config.Source) (config.Config, []string, error) {
 		return config.Config{}, nil, err
 	}
 	if err := c.Readable(); err != nil {
-		return config.Config{}, nil, fmt.Errorf("%s: %w", source.Path, err)
+		return config.Config{}, nil, source.Named(err)
 	}
 	catalog, err := texts.Load(c.Texts)
 	if err != nil {
