@@ -57,7 +57,7 @@ func (f *forward) run(ctx context.Context) {
 		f.events, f.bytes, f.left = nil, 0, 0
 		f.mu.Unlock()
 		if left > 0 {
-			f.log.Warn("events were not forwarded: their lines are taken too slowly", "events", left)
+			f.log.Warn("audit_forward_slow", "events", left, "meaning", "that many lines were left out: they are taken too slowly")
 		}
 		for _, e := range events {
 			line = appendJSON(line[:0], e)
@@ -81,9 +81,9 @@ func (f *forward) run(ctx context.Context) {
 func (f *forward) say(_ int, err error) {
 	switch {
 	case err != nil && !f.failing:
-		f.log.Error("events cannot be forwarded", "err", err)
+		f.log.Error("audit_forward_failed", "error", err)
 	case err == nil && f.failing:
-		f.log.Info("events are forwarded again")
+		f.log.Info("audit_forwarded_again")
 	}
 	f.failing = err != nil
 }

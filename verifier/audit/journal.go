@@ -76,7 +76,7 @@ func NewJournal(store Store, o JournalOptions) *Journal {
 func (j *Journal) Record(e Event) {
 	e = e.tidy()
 	if err := e.check(); err != nil {
-		j.log.Error("an event cannot be kept in the audit", "err", err)
+		j.log.Error("audit_event_invalid", "error", err)
 		j.dropped(1)
 		return
 	}
@@ -88,7 +88,7 @@ func (j *Journal) Record(e Event) {
 	if !kept {
 		j.dropped(1)
 		if firstLost {
-			j.log.Error("no more events can wait to be kept in the audit; some are lost")
+			j.log.Error("audit_events_lost", "meaning", "too many wait to be written; curfew_audit_dropped_total says how many were lost")
 		}
 		return
 	}

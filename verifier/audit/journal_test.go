@@ -126,7 +126,7 @@ func TestC5_JournalTriesAgainInOrder(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		if lines := strings.Split(strings.TrimSpace(log.String()), "\n"); len(lines) != 2 || !strings.Contains(lines[0], "trying again") || !strings.Contains(lines[1], "written again") {
+		if lines := strings.Split(strings.TrimSpace(log.String()), "\n"); len(lines) != 2 || !strings.Contains(lines[0], "audit_write_failed") || !strings.Contains(lines[1], "audit_written_again") {
 			t.Errorf("the log is\n%s\nwant the failure and the recovery, once each", log.String())
 		}
 	})
@@ -304,7 +304,7 @@ func TestC5_ForwardHoldsUpNobody(t *testing.T) {
 		if got := len(lines) - 3; got < forwardRoom/MaxDetail*9/10 || got > forwardRoom/MaxDetail {
 			t.Errorf("%d long lines were forwarded; want about %d", got, forwardRoom/MaxDetail)
 		}
-		if !strings.Contains(log.String(), "were not forwarded") {
+		if !strings.Contains(log.String(), "audit_forward_slow") {
 			t.Errorf("the log does not say that lines were left out:\n%s", log.String())
 		}
 	})

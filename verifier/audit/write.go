@@ -102,9 +102,9 @@ func (j *Journal) write(ctx context.Context, batch []Event) ([]Event, error) {
 		j.mu.Unlock()
 		switch {
 		case err != nil && before == nil:
-			j.log.Error("the audit cannot be written; trying again", "err", err)
+			j.log.Error("audit_write_failed", "error", err)
 		case err == nil && before != nil:
-			j.log.Info("the audit is written again")
+			j.log.Info("audit_written_again")
 		}
 		if err != nil {
 			return batch, err

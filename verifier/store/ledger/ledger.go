@@ -216,12 +216,12 @@ func (s *Store) transact(ctx context.Context, change func(ctx context.Context) e
 	case err != nil:
 		failure := s.file.Problem(err)
 		if s.failure.Swap(failure) == nil {
-			s.log.Error("ledger cannot write", "path", s.file.Path, "err", failure)
+			s.log.Error("ledger_write_failed", "path", s.file.Path, "error", failure)
 		}
 		return failure
 	}
 	if s.failure.Swap(nil) != nil {
-		s.log.Info("ledger writes again", "path", s.file.Path)
+		s.log.Info("ledger_written_again", "path", s.file.Path)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (s *Store) current(ctx context.Context) (note, error) {
 		n.last = there
 	}
 	if n.doubt != before {
-		s.log.Error("the audit was tampered with: run its verification", "path", s.file.Path, "entry", n.doubt)
+		s.log.Error("audit_tampered", "path", s.file.Path, "entry", n.doubt, "meaning", "run its verification")
 	}
 	return n, nil
 }
