@@ -17,9 +17,7 @@ type Sources struct {
 	Queues    func() []policycheck.Queue
 	// Living are how many sessions live, by environment ID. It may take its time: it is asked again only after fifty times as long as it
 	// took.
-	Living func(context.Context) (map[string]int, error)
-	// Sessions are how many live in all, for those who cannot tell by environment.
-	Sessions func(context.Context) (int, error)
+	Living   func(context.Context) (map[string]int, error)
 	Settings func() map[string]int64                // the version in force, by environment ID
 	Stores   func(context.Context) map[string]error // why each cannot keep what it acknowledges, or nil, by "sessions" and "ledger"
 	Pending  func() int                             // events that wait to be written into the audit
@@ -27,15 +25,7 @@ type Sources struct {
 }
 
 // Observe adds what is asked and not counted. Call it once.
-func (m *Metrics) Observe(s Sources) {
-	if s.Living == nil && s.Sessions != nil {
-		s.Living = func(ctx context.Context) (map[string]int, error) {
-			n, err := s.Sessions(ctx)
-			return map[string]int{"": n}, err
-		}
-	}
-	m.registry.MustRegister(&observed{Sources: s, m: m})
-}
+func (m *Metrics) Observe(s Sources) { m.registry.MustRegister(&observed{Sources: s, m: m}) }
 
 var (
 	providerUp = prometheus.NewDesc("curfew_provider_up",
