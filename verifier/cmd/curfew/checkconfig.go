@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -94,11 +93,8 @@ type problem struct {
 
 // writeCheck writes the outcome of a check as JSON.
 func writeCheck(to io.Writer, path string, c config.Config, languages []string, err error) error {
-	out := json.NewEncoder(to)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
 	if err == nil {
-		return out.Encode(summarize(path, c, languages))
+		return writeJSON(to, summarize(path, c, languages))
 	}
 	wrong := []problem{}
 	var all config.Problems
@@ -109,7 +105,7 @@ func writeCheck(to io.Writer, path string, c config.Config, languages []string, 
 	} else {
 		wrong = append(wrong, problem{Message: err.Error()})
 	}
-	return out.Encode(struct {
+	return writeJSON(to, struct {
 		File     string    `json:"file"`
 		Correct  bool      `json:"correct"`
 		Problems []problem `json:"problems"`
