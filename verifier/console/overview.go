@@ -1,0 +1,46 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/curfew-project/curfew/verifier/admin"
+)
+
+// environmentRow is an environment in the table of all.
+type environmentRow struct {
+	admin.Environment
+	Label, KindName     string
+	Session, Inactivity string // in force
+	Count               string // of its living sessions
+	Held                bool   // an inactivity timeout is set and not in force
+}
+
+type overviewData struct {
+	Environments []environmentRow
+	Left, Ends   *chart
+	Since        *instant
+
+	Living, Warned, Exempt, Ended string
+}
+
+// overview shows the environments, and how their sessions do.
+func (v *visit) overview() {
+	environments, err := v.Admin.Environments(v.r.Context(), v.actor)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	found, err := v.Admin.Overview(v.r.Context(), v.actor, "")
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	data := overviewData{Left: leftChart(found.Left), Ends: endsChart(found.Ends), Since: v.at(found.Since),
+		Living: grouped(found.Living), Warned: grouped(found.Warned), Exempt: grouped(found.Exempt)}
+	data.Ended = grouped(data.Ends.Total)
+	for _, env := range environments {
+		data.Environments = append(data.Environments, environmentRow{env, labelOf(env), environmentKind(env.Kind),
+			timeout(env.InForce.SessionTimeout), inactivity(env.InForce.InactivityTimeout), grouped(env.Sessions), env.InForce.InactivityTimeout != env.Set.InactivityTimeout})
+	}
+	v.show(http.StatusOK, "overview", page{Title: "Overview", Section: "overview", Data: data})
+}
