@@ -65,8 +65,8 @@ func (a *Admin) Load(ctx context.Context, base Base) error {
 	propose := func(id string, next settings.Document) {
 		last, known := before.docs[id]
 		old := last.Document
-		if !known {
-			old = settings.Document{}
+		if !known && id != settings.Deployment {
+			old = settings.Blank()
 		}
 		changes := settings.Diff(old, next)
 		if known && len(changes) == 0 {

@@ -56,7 +56,7 @@ func (a *Admin) Create(ctx context.Context, actor Actor, n NewEnvironment) (Envi
 	if len(problems) > 0 {
 		return Environment{}, a.refused(actor, n.ID, &Error{Code: Invalid, Problems: problems})
 	}
-	if err := a.keep(ctx, after, rev, eventsOf(rev, settings.Document{}, false, settings.Diff(settings.Document{}, doc))); err != nil {
+	if err := a.keep(ctx, after, rev, eventsOf(rev, settings.Blank(), false, settings.Diff(settings.Blank(), doc))); err != nil {
 		return Environment{}, err
 	}
 	return a.view(after, n.ID, 0), nil

@@ -128,10 +128,11 @@ func (a *Admin) History(ctx context.Context, actor Actor, environment string, be
 	found := []Version{}
 	for i, rev := range revisions[:min(len(revisions), limit)] {
 		var old settings.Document
-		if i+1 < len(revisions) {
+		switch {
+		case i+1 < len(revisions):
 			old = revisions[i+1].Document
-		} else if environment == settings.Deployment {
-			old = settings.Document{}
+		case environment != settings.Deployment:
+			old = settings.Blank()
 		}
 		found = append(found, Version{Revision: rev, Changes: settings.Diff(old, rev.Document)})
 	}

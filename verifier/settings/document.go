@@ -71,6 +71,13 @@ func (t *Times) UnmarshalJSON(text []byte) error {
 // New is the document of an environment for which nobody has decided anything.
 func New() Document { return Document{Kind: App, Settings: Times(policy.Defaults())} }
 
+// Blank is what the first version of a document is compared with: nothing but the defaults.
+func Blank() Document {
+	blank := New()
+	blank.Kind = ""
+	return blank
+}
+
 // On are the switches in force in the environment: its own, and where it has none the deployment's; a portal has only its own (A11).
 func (d Document) On(deployment Document) policy.Switches {
 	var on policy.Switches
