@@ -147,8 +147,7 @@ func (s state) fits() error {
 		rev := s.docs[id]
 		doc := rev.Document
 		at := fmt.Sprintf("environment %s (version %d, by %s): ", id, rev.Version, rev.By)
-		var problems settings.Problems
-		problems.Join("", doc.Validate(s.base.Limits, doc.On(s.deployment())))
+		problems := s.problems(id)
 		if !s.owned(id).Settings {
 			problems = withoutFeature(problems)
 		}
@@ -166,6 +165,18 @@ func (s state) fits() error {
 		return nil
 	}
 	return &Error{Code: Invalid, Message: "the configuration file does not fit with what is set:\n" + strings.Join(all, "\n")}
+}
+
+// problems is everything about an environment's document that is not allowed.
+func (s state) problems(id string) settings.Problems {
+	doc := s.docs[id].Document
+	var all settings.Problems
+	all.Join("", doc.Validate(s.base.Limits, doc.On(s.deployment())))
+	// A capped session warns like any other, so the warning must leave room in it (A6).
+	if most, warning := s.inForce(id).Check.Cap, doc.Settings.SessionWarning; warning >= most && !hasField(all, "session_warning") {
+		all.Add("session_warning", "is %s; allowed: less than policy_check.cap (%s) (A6)", policy.Format(warning), policy.Format(most))
+	}
+	return all
 }
 
 // withoutFeature leaves out that the inactivity timeout as a feature is off: whoever switches it off wants just that, and what was set

@@ -152,8 +152,7 @@ func sameClients(a, b settings.Clients) bool {
 func (s state) judge(environment string, before settings.Document) settings.Problems {
 	if environment != settings.Deployment {
 		doc := s.docs[environment].Document
-		var all settings.Problems
-		all.Join("", doc.Validate(s.base.Limits, doc.On(s.deployment())))
+		all := s.problems(environment)
 		if doc.Settings.InactivityTimeout == before.Settings.InactivityTimeout {
 			all = withoutFeature(all)
 		}
@@ -161,10 +160,7 @@ func (s state) judge(environment string, before settings.Document) settings.Prob
 	}
 	var all settings.Problems
 	for _, id := range s.order() {
-		doc := s.docs[id].Document
-		var of settings.Problems
-		of.Join("", doc.Validate(s.base.Limits, doc.On(s.deployment())))
-		for _, p := range withoutFeature(of) {
+		for _, p := range withoutFeature(s.problems(id)) {
 			p.Message = "environment " + id + ": " + p.Message
 			all = append(all, p)
 		}

@@ -55,7 +55,13 @@ func TestA1toA4_LimitsAtTheirEdges(t *testing.T) {
 			t.Errorf("%s %s: the problem is of %s", c.field, c.value, no.Problems[0].Field)
 		}
 	}
-	_, err := w.change(clinics, "clinic", admin.Edit{SessionTimeout: ptr("soon"), InactivityTimeout: ptr("15"), SessionWarning: ptr("1h")})
+	// A6: a session that is capped needs room for the warning too.
+	low := file()
+	low.Environments[0].Fixed.Check.Cap = 2 * time.Hour
+	must(t, w.Load(t.Context(), low))
+	_, err := w.change(clinics, "clinic", admin.Edit{SessionTimeout: ptr("provider"), SessionWarning: ptr("2h")})
+	refused(t, err, admin.Invalid, "session_warning is 2h; allowed: less than policy_check.cap (2h) (A6)")
+	_, err = w.change(clinics, "clinic", admin.Edit{SessionTimeout: ptr("soon"), InactivityTimeout: ptr("15"), SessionWarning: ptr("1h")})
 	refused(t, err, admin.Invalid, `session_timeout "soon" is no session timeout`, `inactivity_timeout "15" is not a length of time`)
 }
 

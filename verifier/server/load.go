@@ -22,6 +22,7 @@ func (s *Server) Reload(ctx context.Context, c config.Config) error {
 	if later := config.NeedsRestart(before, c); len(later) > 0 {
 		s.o.Log.Warn("config_needs_restart", "keys", strings.Join(later, ", "))
 	}
+	c.Console, c.Admin.Socket = before.Console, before.Admin.Socket
 	if err := s.load(ctx, c); err != nil {
 		s.RefuseConfig(err)
 		return err

@@ -33,7 +33,7 @@ mistakes is refused, and the old one stays in force. It stops on SIGINT and SIGT
   CURFEW_LISTEN=0.0.0.0:8480 curfew serve`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			source := config.Source{Path: path, Optional: !cmd.Flags().Changed("config"), Environ: os.Environ()}
+			source := configSource(cmd, path)
 			c, err := source.Load()
 			if err != nil {
 				return err
@@ -46,7 +46,7 @@ mistakes is refused, and the old one stays in force. It stops on SIGINT and SIGT
 			return serve(cmd.Context(), source, c, server.Options{Now: time.Now, Random: rand.Reader, Log: log, Agent: agent, Stdout: cmd.OutOrStdout()})
 		},
 	}
-	cmd.Flags().StringVarP(&path, "config", "c", "curfew.yaml", "the configuration file")
+	configFlag(cmd, &path)
 	return cmd
 }
 
