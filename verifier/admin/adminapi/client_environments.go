@@ -18,7 +18,7 @@ func (c *Client) Environments(ctx context.Context) ([]admin.Environment, error) 
 
 // Environment is one of them.
 func (c *Client) Environment(ctx context.Context, id string) (found admin.Environment, err error) {
-	err = c.call(ctx, "GET", at(id), nil, nil, &found)
+	err = c.call(ctx, "GET", one(id), nil, nil, &found)
 	return found, err
 }
 
@@ -36,7 +36,7 @@ func (c *Client) Change(ctx context.Context, environment string, version int64, 
 
 // Remove removes an environment and ends its sessions.
 func (c *Client) Remove(ctx context.Context, id string, version int64, dryRun bool) (out admin.Outcome, err error) {
-	err = c.call(ctx, "DELETE", at(id), changing(version, dryRun), nil, &out)
+	err = c.call(ctx, "DELETE", one(id), changing(version, dryRun), nil, &out)
 	return out, err
 }
 
@@ -53,13 +53,13 @@ func (c *Client) History(ctx context.Context, environment string, before int64, 
 // Reported lists the pages that have asked for the agent's script.
 func (c *Client) Reported(ctx context.Context, environment string) ([]admin.ReportedPage, error) {
 	var found Reported
-	err := c.call(ctx, "GET", at(environment)+"/reported", nil, nil, &found)
+	err := c.call(ctx, "GET", one(environment)+"/reported", nil, nil, &found)
 	return found.Pages, err
 }
 
 // TryClient says what a client would be taken for.
 func (c *Client) TryClient(ctx context.Context, environment, clientID, userAgent string, draft *settings.Clients) (tried admin.Tried, err error) {
-	err = c.call(ctx, "POST", at(environment)+"/clients/try", nil, Try{clientID, userAgent, draft}, &tried)
+	err = c.call(ctx, "POST", one(environment)+"/clients/try", nil, Try{clientID, userAgent, draft}, &tried)
 	return tried, err
 }
 
@@ -82,8 +82,11 @@ func at(environment string) string {
 	if environment == settings.Deployment {
 		return "deployment"
 	}
-	return "environments/" + segment(environment)
+	return one(environment)
 }
+
+// one is the address of an environment.
+func one(id string) string { return "environments/" + segment(id) }
 
 // segment is a text as one part of a path. The empty one and dots would make another path of it.
 func segment(text string) string {

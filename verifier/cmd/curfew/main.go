@@ -11,7 +11,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := root().ExecuteContext(ctx); err != nil {
-		os.Exit(1)
+	if cmd, err := root().ExecuteContextC(ctx); err != nil {
+		os.Exit(report(os.Stderr, cmd, err))
 	}
 }

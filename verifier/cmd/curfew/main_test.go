@@ -34,5 +34,5 @@ func TestMain(m *testing.M) {
 
 // TestScripts specifies the command line: one file in testdata for each command and its errors.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Cmds: scriptCommands()})
 }

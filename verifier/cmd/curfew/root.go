@@ -22,9 +22,12 @@ func root() *cobra.Command {
 		Long: `Curfew ends web sessions on time and proves that it did. A small agent in the page watches for human activity,
 warns before the session ends and sends signed heartbeats; this program, the verifier, checks them against the key
 that the session is bound to and against deadlines that only it can move.`,
-		Version:      version(),
-		SilenceUsage: true,
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true, // main tells them
 	}
-	cmd.AddCommand(serveCommand(), checkConfigCommand(), textsCommand(), storybookCommand())
+	cmd.AddCommand(serveCommand(), checkConfigCommand(), envCommand(), settingsCommand(), switchCommand(), presetCommand(), clientCommand(),
+		sessionCommand(), auditCommand(), keysCommand(), textsCommand(), storybookCommand())
+	watchUsage(cmd)
 	return cmd
 }

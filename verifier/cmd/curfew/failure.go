@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-project/curfew/verifier/admin"
+	"github.com/curfew-project/curfew/verifier/admin/adminapi"
+	"github.com/curfew-project/curfew/verifier/settings"
+)
+
+// Exit statuses of every command.
+const (
+	exitFailed = 1 // refused, or it did not work
+	exitUsage  = 2 // the command line itself is wrong
+)
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// watchUsage makes every error that comes before a command runs a usageError, in the command and all below it.
+func watchUsage(cmd *cobra.Command) {
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, below := range cmd.Commands() {
+		watchUsage(below)
+	}
+}
+
+// group is a command that only has others below it.
+func group(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(below...)
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		text := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+		for _, close := range cmd.SuggestionsFor(args[0]) {
+			text += fmt.Sprintf("; did you mean %s?", close)
+		}
+		return errors.New(text)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return cmd
+}
+
+// report says what went wrong and gives the exit status.
+func report(to io.Writer, cmd *cobra.Command, err error) int {
+	var refused *admin.Error
+	if asked, _ := cmd.Flags().GetBool("json"); asked && errors.As(err, &refused) {
+		encoder := json.NewEncoder(to)
+		encoder.SetEscapeHTML(false)
+		encoder.Encode(refused)
+		return exitFailed
+	}
+	fmt.Fprintf(to, "Error: %s\n", printable(explain(err)))
+	if wrong := (usageError{}); errors.As(err, &wrong) || isUnknownCommand(cmd, err) {
+		fmt.Fprintf(to, "Run \"%s --help\" for usage.\n", cmd.CommandPath())
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// isUnknownCommand reports whether cobra found no command at all, which it tells by text only: nothing ran then.
+func isUnknownCommand(cmd *cobra.Command, err error) bool {
+	return !cmd.HasParent() && cmd.RunE == nil && cmd.Run == nil && err != nil
+}
+
+// explain is an error with what to do about it.
+func explain(err error) string {
+	text := err.Error()
+	var away *adminapi.Unreachable
+	if errors.As(err, &away) {
+		return text + "\nIs it running? --config, --socket and --address say where; the socket is for root and for the user that the verifier runs as."
+	}
+	var refused *admin.Error
+	if !errors.As(err, &refused) {
+		return text
+	}
+	told := map[settings.Problem]bool{}
+	for _, p := range refused.Problems {
+		if key := (settings.Problem{Switch: p.Switch}); p.Switch != "" && !told[key] {
+			told[key] = true
+			text += fmt.Sprintf("\nTo allow it: curfew switch on %s", p.Switch)
+		}
+	}
+	if refused.Code == adminapi.Unauthorized {
+		text += "\n--token-file names the file with the token."
+	}
+	return text
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-project/curfew/verifier/admin"
+	"github.com/curfew-project/curfew/verifier/admin/adminapi"
+)
+
+func endMany(r *reach, cmd *cobra.Command, environment, user string, yes bool) error {
+	client, err := r.dial(cmd)
+	if err != nil {
+		return err
+	}
+	whose := "everybody in environment " + environment
+	if user != "" {
+		whose = "user " + user + " in environment " + environment
+	}
+	if !yes {
+		n, err := livingOf(cmd.Context(), client, environment, user)
+		if err != nil {
+			return err
+		}
+		if err := confirm(cmd, false, fmt.Sprintf("End %s of %s?", count(n, "living session", "living sessions"), whose)); err != nil {
+			return err
+		}
+	}
+	var ended int
+	if user != "" {
+		ended, err = client.EndUser(cmd.Context(), environment, user)
+	} else {
+		ended, err = client.EndEnvironment(cmd.Context(), environment)
+	}
+	if err != nil {
+		return err
+	}
+	return r.answer(cmd, adminapi.EndedCount{Ended: ended}, func(p *page) { p.say("%s of %s ended", count(ended, "session", "sessions"), whose) })
+}
+
+// livingOf counts the living sessions of exactly one user, or of everybody in an environment. A search finds more than one user.
+func livingOf(ctx context.Context, client *adminapi.Client, environment, user string) (int, error) {
+	q := admin.SessionQuery{Environment: environment, User: user, Limit: admin.MaxSessions}
+	for n := 0; ; q.Offset += admin.MaxSessions {
+		found, err := client.Sessions(ctx, q)
+		if err != nil || user == "" {
+			return found.Total, err
+		}
+		for _, s := range found.Sessions {
+			if s.Subject == user {
+				n++
+			}
+		}
+		if len(found.Sessions) < admin.MaxSessions {
+			return n, nil
+		}
+	}
+}
