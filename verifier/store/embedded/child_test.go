@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	play, known := map[string]func(dir string) error{
 		"load": playLoad, "full": playFull, "full while opening": playFullWhileOpening, "closing while full": playClosingWhileFull,
 		"activity while full": playActivityWhileFull, "nobody": playNobody,
-		"secrets while full": playSecretsWhileFull, "full while upgrading": playFullWhileUpgrading,
+		"secrets while full": playSecretsWhileFull, "nothing while full": playNothingWhileFull, "full while upgrading": playFullWhileUpgrading,
 	}[os.Getenv(role)]
 	if !known {
 		os.Exit(m.Run())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
+	"github.com/curfew-project/curfew/verifier/store/sqlitefile"
 )
 
 // refused opens the store and fails unless Open gives a *FileError with this problem that names the file.
@@ -22,7 +23,7 @@ func refused(t *testing.T, path string, want error) {
 		store.Close()
 		t.Fatalf("Open succeeded; want %q", want)
 	}
-	var file *embedded.FileError
+	var file *sqlitefile.FileError
 	if !errors.As(err, &file) || !errors.Is(err, want) {
 		t.Fatalf("Open: %v; want %q", err, want)
 	}
@@ -92,7 +93,7 @@ func TestOpenRefusesDamage(t *testing.T) {
 			if err := os.WriteFile(path, damaged, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			refused(t, path, embedded.ErrCorrupt)
+			refused(t, path, sqlitefile.ErrCorrupt)
 			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, damaged) {
 				t.Errorf("Open changed the damaged file (%v)", err)
 			}
@@ -121,7 +122,7 @@ func TestOpenRefusesImpossibleSessions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filled(t, 5)
 			execute(t, path, statement)
-			refused(t, path, embedded.ErrCorrupt)
+			refused(t, path, sqlitefile.ErrCorrupt)
 		})
 	}
 }
@@ -141,14 +142,14 @@ func execute(t *testing.T, path, statement string) {
 func TestOpenRefusesANewerSchema(t *testing.T) {
 	path := filled(t, 1)
 	execute(t, path, "UPDATE schema_version SET version = version + 1")
-	refused(t, path, embedded.ErrNewer)
+	refused(t, path, sqlitefile.ErrNewer)
 }
 
 func TestOpenRefusesAnotherDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "other.db")
 	execute(t, path, "CREATE TABLE invoices (total INTEGER)")
-	refused(t, path, embedded.ErrForeign)
-	refused(t, t.TempDir(), embedded.ErrForeign)
+	refused(t, path, sqlitefile.ErrForeign)
+	refused(t, t.TempDir(), sqlitefile.ErrForeign)
 }
 
 func TestOpenRefusesALogWithoutItsFile(t *testing.T) {
@@ -156,25 +157,25 @@ func TestOpenRefusesALogWithoutItsFile(t *testing.T) {
 	if err := os.WriteFile(path+"-wal", []byte("what was acknowledged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, path, embedded.ErrCorrupt)
+	refused(t, path, sqlitefile.ErrCorrupt)
 }
 
 func TestOpenNeedsTheFolder(t *testing.T) {
-	refused(t, filepath.Join(t.TempDir(), "missing", "sessions.db"), embedded.ErrFailed)
+	refused(t, filepath.Join(t.TempDir(), "missing", "sessions.db"), sqlitefile.ErrFailed)
 }
 
 func TestOpenRefusesASecondOpener(t *testing.T) {
 	dir := t.TempDir()
 	store := open(t, dir)
 	path := filepath.Join(dir, "sessions.db")
-	refused(t, path, embedded.ErrLocked)
+	refused(t, path, sqlitefile.ErrLocked)
 
 	link := filepath.Join(t.TempDir(), "by-another-name.db")
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
 	_, err := embedded.Open(t.Context(), link, embedded.Options{})
-	if !errors.Is(err, embedded.ErrLocked) {
+	if !errors.Is(err, sqlitefile.ErrLocked) {
 		t.Fatalf("Open through a symbolic link: %v; want ErrLocked", err)
 	}
 	if err := store.Create(t.Context(), numbered(1), "", start); err != nil {

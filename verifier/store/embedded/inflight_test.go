@@ -31,7 +31,7 @@ func opened(t *testing.T) *Store {
 // hold makes the store's writer wait, until the returned function is called, because somebody else is writing the file.
 func hold(t *testing.T, store *Store) (release func()) {
 	t.Helper()
-	other, err := sql.Open("sqlite", store.path)
+	other, err := sql.Open("sqlite", store.file.Path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
+	"github.com/curfew-project/curfew/verifier/store/sqlitefile"
 )
 
 // fill makes every write to a file fail until the returned function is called, as a full disk does: the limit on the size
@@ -44,7 +45,7 @@ func (e *expectation) that(ok bool, format string, args ...any) {
 }
 
 func isFileError(err error) bool {
-	var file *embedded.FileError
+	var file *sqlitefile.FileError
 	return errors.As(err, &file)
 }
 
@@ -288,6 +289,32 @@ func playSecretsWhileFull(dir string) error {
 	return again.Close()
 }
 
+func TestAFullDiskStaysKnown(t *testing.T) { plays(t, "nothing while full", t.TempDir()) }
+
+// playNothingWhileFull meets the full disk with what is not tried again: that nothing else waits to be written proves nothing.
+func playNothingWhileFull(dir string) error {
+	ctx := context.Background()
+	store, err := embedded.Open(ctx, filepath.Join(dir, "sessions.db"), embedded.Options{})
+	if err != nil {
+		return err
+	}
+	empty, err := fill()
+	if err != nil {
+		return err
+	}
+	if _, _, err := store.Mark(ctx, session.Key{1}, start+1, start); !isFileError(err) {
+		return fmt.Errorf("Mark on a full disk: %w; want a FileError", err)
+	}
+	if err := store.Flush(ctx); !isFileError(err) {
+		return fmt.Errorf("Flush of nothing on a full disk: %w; want a FileError", err)
+	}
+	if err := store.Ready(ctx); !isFileError(err) {
+		return fmt.Errorf("Ready on a full disk: %w; want a FileError", err)
+	}
+	empty()
+	return errors.Join(store.Flush(ctx), store.Ready(ctx), store.Close())
+}
+
 func TestUpgradeOnAFullDisk(t *testing.T) {
 	for name, old := range oldFiles {
 		t.Run(name, func(t *testing.T) {
@@ -385,7 +412,7 @@ func playNobody(dir string) error {
 		}
 	}
 	_, err := embedded.Open(context.Background(), filepath.Join(dir, "sessions.db"), embedded.Options{})
-	if !errors.Is(err, embedded.ErrReadOnly) {
+	if !errors.Is(err, sqlitefile.ErrReadOnly) {
 		return fmt.Errorf("Open: %w; want ErrReadOnly", err)
 	}
 	return nil

@@ -11,12 +11,13 @@ import (
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/sqlitefile"
 )
 
 // load reads every session and every last end into memory. Nothing else has the store yet, so nothing is locked.
 func (s *Store) load(ctx context.Context, conn *sql.Conn) error {
 	if err := s.loadSessions(ctx, conn); err != nil {
-		return problem(s.path, err)
+		return s.file.Problem(err)
 	}
 	for i := range s.shards {
 		heap.Init(&s.shards[i].living)
@@ -24,19 +25,19 @@ func (s *Store) load(ctx context.Context, conn *sql.Conn) error {
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT environment, issuer, subject, ended_at FROM last_ends")
 	if err != nil {
-		return problem(s.path, err)
+		return s.file.Problem(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var user session.User
 		var end int64
 		if err := rows.Scan(&user.Environment, &user.Issuer, &user.Subject, &end); err != nil {
-			return &FileError{Path: s.path, Problem: ErrCorrupt, Cause: err} // a value of another type
+			return s.file.Refuse(sqlitefile.ErrCorrupt, err) // a value of another type
 		}
 		s.users.ended(user, end)
 	}
 	if err := rows.Err(); err != nil {
-		return problem(s.path, err)
+		return s.file.Problem(err)
 	}
 	return nil
 }
@@ -66,7 +67,7 @@ func (s *Store) loadSessions(ctx context.Context, conn *sql.Conn) error {
 			&state.Active, &seq, &timeout, &warning, &idle, &idleWarning, &anyStays,
 			&state.SessionFloor, &state.InactivityFloor, &state.EndedAt, &reason,
 			&check.At, &check.Next, &check.Bypassed, &check.Stay, &state.CheckBy, &state.Lapses, &client); err != nil {
-			return &FileError{Path: s.path, Problem: ErrCorrupt, Cause: err} // a value of another type
+			return s.file.Refuse(sqlitefile.ErrCorrupt, err) // a value of another type
 		}
 		state.Settings = policy.Settings{
 			SessionTimeout: length(timeout), SessionWarning: length(warning),
@@ -87,7 +88,7 @@ func (s *Store) loadSessions(ctx context.Context, conn *sql.Conn) error {
 			err = s.adopt(loaded, row)
 		}
 		if err != nil {
-			return &FileError{Path: s.path, Problem: ErrCorrupt, Cause: fmt.Errorf("session in row %d: %w", row, err)}
+			return s.file.Refuse(sqlitefile.ErrCorrupt, fmt.Errorf("session in row %d: %w", row, err))
 		}
 		s.lastRow.Store(row)
 	}

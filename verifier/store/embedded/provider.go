@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/sqlitefile"
 )
 
 // moving are the records whose provider session ID in memory is not in the file yet: few, and mostly none. The zero value is ready.
@@ -69,7 +70,7 @@ func (s *Store) ByProvider(ctx context.Context, environment, issuer, sid string,
 		}
 		id, err := session.ParseID(text)
 		if err != nil {
-			return nil, &FileError{Path: s.path, Problem: ErrCorrupt, Cause: fmt.Errorf("session %q: %w", text, err)}
+			return nil, s.file.Refuse(sqlitefile.ErrCorrupt, fmt.Errorf("session %q: %w", text, err))
 		}
 		ids = append(ids, id)
 	}

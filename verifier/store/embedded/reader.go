@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/sqlitefile"
 )
 
 // reader reads what memory does not have, over a connection of its own, so that nobody who reads waits for the writer.
@@ -23,8 +24,8 @@ const findByProvider = "SELECT id FROM sessions WHERE provider_sid = ? AND provi
 
 const findExpired = "SELECT EXISTS (SELECT 1 FROM marks WHERE until <= ?)"
 
-func newReader(ctx context.Context, path string) (*reader, error) {
-	db, err := connect(path, "query_only(ON)")
+func newReader(ctx context.Context, file sqlitefile.File) (*reader, error) {
+	db, err := file.Connect(1, "query_only(ON)")
 	if err != nil {
 		return nil, err
 	}
@@ -62,5 +63,5 @@ func (s *Store) unread(ctx context.Context, err error) error {
 	case s.closed.Load():
 		return session.ErrClosed
 	}
-	return problem(s.path, err)
+	return s.file.Problem(err)
 }

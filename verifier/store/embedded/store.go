@@ -18,6 +18,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/sqlitefile"
 )
 
 // Options are what can be chosen about a Store. The zero value is good.
@@ -34,7 +35,7 @@ const DefaultFlushEvery = 500 * time.Millisecond
 
 // Store is a session.Store. Its methods may be called by any number of goroutines.
 type Store struct {
-	path    string
+	file    sqlitefile.File
 	lock    *os.File
 	db      *sql.DB // the writer's
 	reads   *reader
@@ -48,7 +49,7 @@ type Store struct {
 
 	queue   queue
 	writer  *writer
-	failure atomic.Pointer[FileError] // what keeps the writer from writing, or nil
+	failure atomic.Pointer[sqlitefile.FileError] // what keeps the writer from writing, or nil
 	closed  atomic.Bool
 
 	unreported unreported
@@ -65,7 +66,7 @@ type shard struct {
 var _ session.Store = (*Store)(nil)
 
 // Open opens the store in the file at path, or creates one where there is no file; the folder must exist. It loads every session,
-// about a million in a few seconds. Its errors are *FileError (ErrCorrupt, ErrForeign, ErrNewer, ErrLocked, ErrReadOnly,
+// about a million in a few seconds. Its errors are *sqlitefile.FileError (ErrCorrupt, ErrForeign, ErrNewer, ErrLocked, ErrReadOnly,
 // ErrFull, ErrFailed), or ctx's.
 func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	every := options.FlushEvery
@@ -79,11 +80,11 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	real, err := resolve(path)
+	file, err := kind.At(path)
 	if err != nil {
-		return nil, problem(path, err)
+		return nil, err
 	}
-	s := &Store{path: real, reasons: wire.Reasons(), seed: maphash.MakeSeed(), users: newUsers()}
+	s := &Store{file: file, reasons: wire.Reasons(), seed: maphash.MakeSeed(), users: newUsers()}
 	for i := range s.shards {
 		s.shards[i].byID.hash = func(r *record) uint64 { return s.hash(r.id) }
 	}
@@ -95,32 +96,32 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, every time.Duration, logger *slog.Logger) (err error) {
-	if s.lock, err = lock(s.path); err != nil {
+	if s.lock, err = s.file.Lock(); err != nil {
 		return err
 	}
-	if err := prepare(ctx, s.path); err != nil {
+	if err := s.file.Prepare(ctx, nil); err != nil {
 		return err
 	}
-	if s.db, err = connect(s.path); err != nil {
-		return problem(s.path, err)
+	if s.db, err = s.file.Connect(1); err != nil {
+		return err
 	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return problem(s.path, err)
+		return s.file.Problem(err)
 	}
-	if err = inspect(ctx, s.path, conn); err == nil {
+	if err = inspect(ctx, s.file, conn); err == nil {
 		err = s.load(ctx, conn)
 	}
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	if s.reads, err = newReader(ctx, s.path); err != nil {
-		return errors.Join(problem(s.path, err), conn.Close())
+	if s.reads, err = newReader(ctx, s.file); err != nil {
+		return errors.Join(s.file.Problem(err), conn.Close())
 	}
 	s.queue.init()
 	s.writer, err = newWriter(ctx, s, conn, every, logger)
 	if err != nil {
-		return errors.Join(problem(s.path, err), conn.Close())
+		return errors.Join(s.file.Problem(err), conn.Close())
 	}
 	return nil
 }

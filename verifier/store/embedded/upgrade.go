@@ -25,7 +25,7 @@ DROP TABLE old_sessions;` + providerIndex
 
 // upgrade brings a file of an older version to this one. It happens as a whole or not at all, whatever kills the process.
 func upgrade(ctx context.Context, conn *sql.Conn, version int) error {
-	_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE;"+upgrades[version]+";"+probe+"; COMMIT", schemaVersion)
+	_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE;"+upgrades[version]+"; UPDATE schema_version SET version = ?; COMMIT", kind.Version)
 	if err != nil {
 		conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // fails when SQLite has rolled back by itself, as it does for a full disk
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
+	"github.com/curfew-project/curfew/verifier/store/sqlitefile"
 )
 
 func TestOpenUpgradesOlderVersions(t *testing.T) {
@@ -186,7 +187,7 @@ func TestOpenRefusesDamageOfOlderVersions(t *testing.T) {
 			if err := os.WriteFile(path, damaged, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			refused(t, path, embedded.ErrCorrupt)
+			refused(t, path, sqlitefile.ErrCorrupt)
 			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, damaged) {
 				t.Errorf("Open changed the damaged file (%v)", err)
 			}

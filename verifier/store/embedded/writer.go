@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/sqlitefile"
 )
 
 // writer is the one goroutine that writes. A change that somebody waits for is committed at once, together with all that
@@ -43,7 +44,7 @@ func newWriter(ctx context.Context, s *Store, conn *sql.Conn, every time.Duratio
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.rollback, "ROLLBACK"},
-		{&w.probe, probe},
+		{&w.probe, sqlitefile.Probe},
 		{&w.insert, `INSERT INTO sessions (name, auth_time, active, seq, session_timeout, session_warning,
 			inactivity_timeout, inactivity_warning, any_activity_stays, session_floor, inactivity_floor, ended_at, reason,
 			check_at, check_next, check_bypassed, check_stay, check_by, lapses, row,
@@ -126,7 +127,7 @@ func (w *writer) stop() {
 	w.final = w.write(true)
 	w.closeStatements()
 	if err := w.conn.Close(); w.final == nil && err != nil {
-		w.final = problem(w.store.path, err)
+		w.final = w.store.file.Problem(err)
 	}
 	last := w.store.queue.take() // what the final write could not write waits in here
 	last.err = session.ErrClosed
@@ -145,7 +146,7 @@ func (w *writer) write(all bool) error {
 	taken := w.store.queue.take()
 	written, err := w.transact(taken, now)
 	if err != nil {
-		failure := &FileError{Path: w.store.path, Problem: classify(err), Cause: err}
+		failure := w.store.file.Problem(err)
 		w.fail(taken, written, failure)
 		taken.err = failure
 	} else {
@@ -168,7 +169,7 @@ func (w *writer) transact(taken *batch, lazy []*record) (written []*record, err 
 		return nil, err
 	}
 	if failing { // a transaction that happens to write nothing proves nothing
-		_, err = w.probe.ExecContext(ctx, schemaVersion)
+		_, err = w.probe.ExecContext(ctx)
 	}
 	if err == nil {
 		written, err = w.apply(ctx, taken.ops, lazy)
@@ -272,16 +273,16 @@ func (w *writer) succeed(taken *batch) {
 		at.mu.Unlock()
 	}
 	if w.store.failure.Swap(nil) != nil {
-		w.logger.Info("session store writes again", "path", w.store.path)
+		w.logger.Info("session_store_written_again", "path", w.store.file.Path)
 	}
 }
 
 // fail takes back created sessions, which nobody has seen, and keeps everything else for the next try: an ending stays in
 // force although its caller is told that it is not durable. What the failed commit may have left of a creation on
 // the disk is removed by the next try too. Errands are not tried again: their callers are told that they failed.
-func (w *writer) fail(taken *batch, written []*record, failure *FileError) {
+func (w *writer) fail(taken *batch, written []*record, failure *sqlitefile.FileError) {
 	if w.store.failure.Swap(failure) == nil {
-		w.logger.Error("session store cannot write; trying again", "path", w.store.path, "err", failure)
+		w.logger.Error("session_store_write_failed", "path", w.store.file.Path, "error", failure)
 	}
 	again := make([]op, 0, len(taken.ops))
 	for _, failed := range taken.ops {
