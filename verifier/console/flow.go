@@ -195,7 +195,7 @@ func (v *visit) conflict(f flow) {
 	data.Form = &form{Action: f.form.Action, Token: f.form.Token, Version: version, Base: now, Values: merged}
 	data.Hidden = data.Form.hidden()
 	v.show(http.StatusConflict, "conflict", page{Title: "Somebody else was faster", Section: f.section, Place: f.place,
-		Lead: f.title + " was changed after you had opened this page. Nothing of yours was changed, and nothing is lost.", Data: data})
+		Lead: "They changed " + f.title + " after you had opened this page. What you typed was not applied, and it is not lost.", Data: data})
 }
 
 // fieldOrder are the fields of some values as people are shown them.

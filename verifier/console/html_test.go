@@ -3,8 +3,10 @@ package console
 import (
 	"encoding/xml"
 	"errors"
+	"html"
 	"io"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -89,14 +91,10 @@ func formOf(t testing.TB, page string) url.Values {
 	return form
 }
 
+var marks = regexp.MustCompile(`<[^>]*>`)
+
 // textOf is what a page says, without its marks.
 func textOf(t testing.TB, page string) string {
 	t.Helper()
-	var said string
-	walk(t, page, func(name string, _ map[string]string, text string, _ []string) {
-		if name == "html" {
-			said = strings.Join(strings.Fields(text), " ")
-		}
-	})
-	return said
+	return strings.Join(strings.Fields(html.UnescapeString(marks.ReplaceAllString(page, " "))), " ")
 }

@@ -68,7 +68,8 @@ type page struct {
 	Problems []problem
 	Data     any
 
-	// These are the same on every page.
+	// These follow from the others, or are the same on every page.
+	Window string // the title of the window
 	Prefix string
 	Person string
 	Token  string
@@ -102,6 +103,10 @@ func (v *visit) show(status int, name string, p page) {
 		p.Token = v.Token(v.r)
 	}
 	p.Zone = v.Now().In(v.Location).Format("MST")
+	p.Window = p.Title
+	if p.Place != nil && !strings.Contains(p.Title, p.Place.Name) {
+		p.Window += " · " + p.Place.Name
+	}
 	if p.Notice == "" && status == http.StatusOK {
 		p.Notice = v.notice()
 	}
