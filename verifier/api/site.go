@@ -62,12 +62,15 @@ func (s *Site) For(handle func(http.ResponseWriter, *http.Request, settings.Envi
 	})
 }
 
-// SignedIn is the endpoint where a sign-in ends whose window was opened for nothing else (A15).
-const SignedIn = "signed-in"
+// Endpoints that people come back to after they signed in.
+const (
+	SignedIn = "signed-in" // where a sign-in ends whose window was opened for nothing else (A15)
+	Sessions = "sessions"  // a user's own sessions (B6)
+)
 
 // ReturnTo is a path of the same origin to go back to, with query and fragment. Anything else is refused: an attacker who
 // could choose it would send people anywhere after they signed in. So are the verifier's own addresses, where going back to
-// could sign somebody out, all but SignedIn, which does nothing.
+// could sign somebody out, all but SignedIn and Sessions, which do nothing by themselves.
 func (s *Site) ReturnTo(text string) (string, bool) {
 	if text == "" {
 		return "/", true
@@ -87,7 +90,7 @@ func (s *Site) ReturnTo(text string) (string, bool) {
 	}
 	if strings.HasPrefix(path.Clean(u.Path)+"/", s.prefix) {
 		// As it is written, so that no way of writing leads anywhere else. The fragment stays in the browser.
-		if own, _, _ := strings.Cut(text, "#"); own != s.prefix+SignedIn {
+		if own, _, _ := strings.Cut(text, "#"); own != s.prefix+SignedIn && own != s.prefix+Sessions {
 			return "", false
 		}
 	}

@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/curfew-project/curfew/verifier/api/apitest"
+	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/login"
 	"github.com/curfew-project/curfew/verifier/login/oidctest"
 	"github.com/curfew-project/curfew/verifier/settings"
@@ -48,6 +50,11 @@ func TestC7_EveryPageInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{login: login.Options{AskStay: true}, env: func(e *settings.Environment) { e.Page = branded }})
 	english := pageTexts(t, texts.English)
+	one := w.begun("sub-one", firefoxOnWindows)
+	for range engine.MaxOwn { // more sessions than are listed, and where they began is not known
+		w.begun("sub-many", "")
+	}
+	many := w.begun("sub-many", firefoxOnWindows)
 	for _, tag := range texts.Embedded() {
 		all := pageTexts(t, tag)
 		shown := map[string]bool{}
@@ -70,7 +77,7 @@ func TestC7_EveryPageInEveryLanguage(t *testing.T) {
 				t.Errorf("%s, %s: without the application's name and logo:\n%s", tag, name, body)
 			}
 			for key, text := range all {
-				shown[key] = shown[key] || strings.Contains(said, ">"+text) // a text of its own, not a part of another
+				shown[key] = shown[key] || says(said, text)
 			}
 			for key, text := range english {
 				if tag != texts.English && strings.Contains(said, ">"+text+"<") {
@@ -108,9 +115,15 @@ func TestC7_EveryPageInEveryLanguage(t *testing.T) {
 			{"ask", "/.curfew/sign-out?scope=ask", "", alice},
 			{"linked", "/.curfew/sign-out", "cross-site", alice},
 			{"signing out", "/.curfew/sign-out", "", alice},
+			{"one session", sessionsPage, "", one},
+			{"many sessions", sessionsPage, "", many},
 		} {
 			look(c.name, get(c.p, c.path, c.from))
 		}
+		stale, err := http.NewRequest(http.MethodPost, many.Origin+sessionsPage, nil)
+		w.must(err)
+		stale.Header.Set("Accept-Language", tag)
+		look("a form that is stale", many.Do(stale))
 		for _, scope := range []string{"browser", "everywhere"} {
 			p := w.signedIn(w.clinic, oidctest.Bob())
 			_, to, refusal := p.SignOut(url.Values{"scope": {scope}})
@@ -134,6 +147,15 @@ func TestC7_EveryPageInEveryLanguage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// says reports whether a page has a text of its own, which is not a part of another. What is put in its places may be anything.
+func says(page, text string) bool {
+	pieces := strings.Split(regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(text, "\x00"), "\x00")
+	for i := range pieces {
+		pieces[i] = regexp.QuoteMeta(pieces[i])
+	}
+	return regexp.MustCompile(">" + strings.Join(pieces, "[^<]+")).MatchString(page)
 }
 
 // markup lists what is wrong with the markup of a page: tags that do not match, and elements of text without any.

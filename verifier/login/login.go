@@ -97,6 +97,8 @@ func (l *Login) Register(mux *http.ServeMux, timed api.Timed) {
 		{http.MethodGet, "sign-out", l.signOutPage},
 		{http.MethodPost, "sign-out", l.signOut},
 		{http.MethodGet, "signed-out", l.signedOutPage},
+		{http.MethodGet, api.Sessions, l.sessionsPage},
+		{http.MethodPost, api.Sessions, l.endSessions},
 		{http.MethodPost, "backchannel-logout", l.providerLogout},
 	} {
 		handler := l.site.For(at.handle)

@@ -30,8 +30,9 @@ type Page struct {
 	Buttons []Action
 	Other   Action
 	// Agent makes the page act by itself; AskStay asks the person first.
-	Agent   *Agent
-	AskStay *AskStay
+	Agent    *Agent
+	AskStay  *AskStay
+	Sessions *Sessions
 }
 
 // Brand is what people know the application by. Both may be empty.
@@ -45,6 +46,7 @@ type Action struct{ Link, Text string }
 
 // Modes of the agent on our own pages.
 const (
+	ModeGuard    = "" // guards the page, as one of the application
 	ModeSignIn   = "sign-in"
 	ModeResume   = "resume"
 	ModeSignOut  = "sign-out"
@@ -88,7 +90,9 @@ func (p Page) Saying(title texts.Key, paragraphs ...texts.Key) Page {
 func (p Page) Action(link string, key texts.Key) Action { return Action{link, p.Say(key)} }
 
 // Busy reports whether the person has to wait for the agent.
-func (p Page) Busy() bool { return p.Agent != nil && p.Agent.Mode != ModeSignedIn }
+func (p Page) Busy() bool {
+	return p.Agent != nil && p.Agent.Mode != ModeSignedIn && p.Agent.Mode != ModeGuard
+}
 
 // policy is the strict content security policy that the agent works under, and a style sheet of our own.
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; worker-src 'self'; " +
@@ -100,7 +104,7 @@ func Write(w http.ResponseWriter, status int, p Page) {
 		p.Language = texts.Default()
 	}
 	forms, referrer := "'none'", "no-referrer"
-	if p.AskStay != nil {
+	if p.AskStay != nil || p.Sessions != nil {
 		forms = "'self'"
 	}
 	if p.Agent != nil && p.Agent.Referrer {

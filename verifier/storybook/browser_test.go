@@ -179,6 +179,18 @@ func expects(s story, l *texts.Language, scheme, direction string, got seen) []s
 		if page.AskStay != nil {
 			buttons = append(buttons, page.Say(texts.ButtonContinue))
 		}
+		if list := page.Sessions; list != nil {
+			for _, s := range list.All {
+				key := texts.ButtonSignOutThere
+				if s.This {
+					key = texts.ButtonSignOut
+				}
+				buttons = append(buttons, page.Say(key))
+			}
+			if list.Others() {
+				buttons = append(buttons, page.Say(texts.ButtonSignOutOthers))
+			}
+		}
 		for _, button := range page.Buttons {
 			buttons = append(buttons, button.Text)
 		}
@@ -333,7 +345,7 @@ func checkAccess(t *testing.T, tab context.Context, stories int) {
 // contrast lists the texts of all frames whose contrast is below 4.5 to 1 (WCAG 2.2, 1.4.3). Axe cannot judge what stands above a translucent backdrop.
 const contrast = `[...document.querySelectorAll("iframe")].flatMap((frame) => {
 	const story = frame.contentDocument, root = story.querySelector("curfew-agent")?.shadowRoot;
-	const texts = [...root?.querySelectorAll("dialog h1, dialog h2, dialog p:not(.spoken), dialog button") ?? [], ...story.querySelectorAll("main h1, main p, main button, main label")];
+	const texts = [...root?.querySelectorAll("dialog h1, dialog h2, dialog p:not(.spoken), dialog button") ?? [], ...story.querySelectorAll("main :is(h1, h2, p, dt, dd, .tag, .button, label)")];
 	return texts.filter((e) => e.checkVisibility() && e.textContent).flatMap((e) => {
 		const luminance = (color) => {
 			const [r, g, b] = color.match(/[\d.]+/g).slice(0, 3).map((c) => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);

@@ -1,6 +1,10 @@
 package storybook
 
 import (
+	"strconv"
+	"time"
+
+	"github.com/curfew-project/curfew/verifier/api"
 	"github.com/curfew-project/curfew/verifier/pages"
 	"github.com/curfew-project/curfew/verifier/texts"
 )
@@ -38,6 +42,9 @@ func ownPages() []story {
 		{name: "signed-out", title: "Signed out", page: says(texts.ButtonSignIn, texts.SignedOutTitle, texts.SignedOutClose)},
 		{name: "signed-out-here", title: "Signed out here", page: says(texts.ButtonSignIn, texts.SignedOutTitle, texts.SignedOutHere, texts.SignedOutTold)},
 		{name: "signed-out-everywhere", title: "Signed out everywhere", page: says(texts.ButtonSignIn, texts.SignedOutTitle, texts.SignedOutEverywhere, texts.SignedOutTold)},
+		{name: "sessions", title: "One's own sessions", page: sessions(pages.Sessions{}, ownSessions()...)},
+		{name: "sessions-one", title: "One's only session", page: sessions(pages.Sessions{}, ownSessions()[0])},
+		{name: "sessions-stale", title: "More sessions than are listed, and a list that was out of date", page: sessions(pages.Sessions{More: true, Stale: true}, ownSessions()...)},
 		{name: "signed-out-not-told", title: "The provider was not told", page: says(texts.ButtonSignIn, texts.SignedOutTitle, texts.SignedOutEverywhere, texts.SignedOutNotTold)},
 	}
 	for _, problem := range []struct {
@@ -84,6 +91,43 @@ func askStay(p pages.Page) pages.Page {
 }
 
 func signedIn(p pages.Page) pages.Page { return p.Saying(texts.SignedInTitle, texts.SignedInBody) }
+
+// ownSession is one of a person's own sessions before it is put into words.
+type ownSession struct {
+	browser, system, kind string
+	began, active         int // minutes before the first of December
+	address               string
+}
+
+// ownSessions are those of somebody who has been around.
+func ownSessions() []ownSession {
+	return []ownSession{
+		{"Firefox", "Windows", "computer", 95, 2, "203.0.113.9"},
+		{"Safari", "iPhone", "phone", 1500, 41, "2001:db8:85a3:8d3:1319:8a2e:370:7348"},
+		{"Samsung Internet", "Android", "tablet", 2000, 700, "198.51.100.23"},
+		{"", "", "", 2900, 2800, ""},
+	}
+}
+
+// sessions makes the page of a person's own sessions, of which the first is the one that shows it.
+func sessions(list pages.Sessions, all ...ownSession) func(pages.Page) pages.Page {
+	end := time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
+	before := func(minutes int) pages.Instant {
+		return pages.At(end.Add(-time.Duration(minutes) * time.Minute).UnixMilli())
+	}
+	return func(p pages.Page) pages.Page {
+		p = p.Saying(texts.SessionsTitle, texts.SessionsBody)
+		p.Other = p.Action(here, texts.ButtonStart)
+		list := list
+		list.Action, list.SignOut = p.Prefix+api.Sessions, here
+		for i, s := range all {
+			list.All = append(list.All, pages.Session{ID: strconv.Itoa(i), Name: p.Device(s.browser, s.system), Kind: s.kind, This: i == 0,
+				Began: before(s.began), Active: before(s.active), Address: s.address})
+		}
+		p.Sessions = &list
+		return p
+	}
+}
 
 func ask(why texts.Key) func(pages.Page) pages.Page {
 	return func(p pages.Page) pages.Page {

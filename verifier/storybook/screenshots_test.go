@@ -37,6 +37,11 @@ func TestMainStates(t *testing.T) {
 		{"arabic", "inactivity", "ar", light, 640, 480, nil},
 		{"narrow", "inactivity-unsaved", "de", light, 320, 568, nil},
 		{"short", "inactivity-unsaved", "de", light, 320, 256, nil},
+		{"sessions", "page-sessions", "en", light, 800, 920, nil},
+		{"sessions-dark", "page-sessions-stale", "fr", dark, 800, 1040, nil},
+		{"sessions-arabic", "page-sessions", "ar", light, 800, 920, nil},
+		{"sessions-narrow", "page-sessions", "de", light, 320, 1500, nil},
+		{"sessions-one", "page-sessions-one", "da", dark, 480, 600, nil},
 		{"forced-colors", "inactivity", "en", light, 640, 480, map[string]string{"forced-colors": "active"}},
 	} {
 		t.Run(c.picture, func(t *testing.T) {

@@ -51,6 +51,8 @@ func (b *Book) verifier(w http.ResponseWriter, r *http.Request, p place) {
 			page.Agent = &pages.Agent{Mode: pages.ModeSignedIn}
 			return page
 		})
+	case "POST " + api.Sessions:
+		http.Redirect(w, r, p.base()+"#done", http.StatusSeeOther)
 	case "POST heartbeat":
 		b.answer(w, r, p, b.heartbeat)
 	case "POST sign-in":

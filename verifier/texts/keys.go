@@ -38,6 +38,23 @@ const (
 	SignedOutClose      Key = "page.signed_out.close"
 )
 
+// A person's own sessions.
+const (
+	SessionsTitle   Key = "page.sessions.title"
+	SessionsBody    Key = "page.sessions.body"
+	SessionsThis    Key = "page.sessions.this.label"
+	SessionsOn      Key = "page.sessions.on.label"
+	SessionsBrowser Key = "page.sessions.browser.label" // one that is not known
+	SessionsBegan   Key = "page.sessions.began.label"
+	SessionsActive  Key = "page.sessions.active.label"
+	SessionsAddress Key = "page.sessions.address.label"
+	SessionsUnknown Key = "page.sessions.unknown.label"
+	SessionsMore    Key = "page.sessions.more"
+	SessionsOnly    Key = "page.sessions.only"
+	SessionsDone    Key = "page.sessions.done"
+	SessionsStale   Key = "page.sessions.stale"
+)
+
 // Buttons and links.
 const (
 	ButtonContinue          Key = "page.button.continue"
@@ -49,6 +66,8 @@ const (
 	ButtonSignOut           Key = "page.button.sign_out"
 	ButtonSignOutEverywhere Key = "page.button.sign_out_everywhere"
 	ButtonSignOutHere       Key = "page.button.sign_out_here"
+	ButtonSignOutThere      Key = "page.button.sign_out_there"
+	ButtonSignOutOthers     Key = "page.button.sign_out_others"
 	ButtonStay              Key = "page.button.stay"
 )
 
