@@ -3,6 +3,7 @@ package adminapi_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -155,6 +156,31 @@ func (w *world) silentAbout(address adminapi.Address, who string, got answer) {
 		if strings.Contains(got.body, secret) {
 			w.t.Errorf("%v tells %s of %q: %s", address, who, secret, got.body)
 		}
+	}
+}
+
+// Whoever says who somebody is never sees a cookie, and asks about every request.
+func TestC6_CookiesSayNothing(t *testing.T) {
+	w := newWorld(t)
+	asked := 0
+	handler := adminapi.New(w.admin, func(r *http.Request) (admin.Actor, bool) {
+		asked++
+		if len(r.Cookies()) > 0 || r.Header.Get("Cookie") != "" {
+			t.Errorf("%s shows cookies", r.URL)
+		}
+		return admin.Actor{}, false
+	}, nil)
+	for _, address := range append(adminapi.Addresses(), adminapi.Address{Method: "GET", Path: "nothing"}) {
+		r := httptest.NewRequest(address.Method, adminapi.Prefix+address.Path, nil)
+		r.Header.Set("Cookie", "session=x")
+		got := httptest.NewRecorder()
+		handler.ServeHTTP(got, r)
+		if got.Code != http.StatusUnauthorized {
+			t.Errorf("%v: %d", address, got.Code)
+		}
+	}
+	if asked != len(adminapi.Addresses())+1 {
+		t.Errorf("asked %d times", asked)
 	}
 }
 

@@ -79,6 +79,9 @@ func searchAudit(c *call) error {
 	return c.answer(Entries{list(found)}, err)
 }
 
+// chunk is about how much of an export is written at once, in bytes.
+const chunk = 64 << 10
+
 // exportAudit streams all entries that fit, the oldest first, as lines of JSON. An answer that breaks off is no whole chunked body, so
 // that nobody takes a part for all.
 func exportAudit(c *call) error {
@@ -101,7 +104,10 @@ func exportAudit(c *call) error {
 		}
 		text = text[:0]
 		for _, e := range found {
-			text = audit.AppendLine(text, e)
+			if text = audit.AppendLine(text, e); len(text) > chunk {
+				out.write(text)
+				text = text[:0]
+			}
 		}
 		if out.write(text); out.failed != nil || len(found) < wanted.Limit {
 			return nil

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/curfew-project/curfew/verifier/admin"
 )
@@ -25,10 +26,13 @@ type Client struct {
 	where string // for people
 }
 
+// Patience is how long an answer may take to begin. A change may ask every identity provider first.
+const Patience = 2 * time.Minute
+
 // DialSocket is a Client of the verifier with a socket at path. It connects with the first request.
 func DialSocket(path string) *Client {
 	var dialer net.Dialer
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	transport := &http.Transport{ResponseHeaderTimeout: Patience, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", path)
 	}}
 	return &Client{http: &http.Client{Transport: transport}, base: "http://localhost" + Prefix, where: "socket " + path}

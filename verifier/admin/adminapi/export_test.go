@@ -14,6 +14,11 @@ func Addresses() []Address {
 	return all
 }
 
+// PeerActor is who a socket's peer is.
+func PeerActor(known bool, uid, own int) (admin.Actor, bool) {
+	return peer{uid: uid, known: known}.actor(own)
+}
+
 // Status is the HTTP status of a code.
 func Status(code admin.Code) (int, bool) {
 	status, ok := statuses[code]

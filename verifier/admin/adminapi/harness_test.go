@@ -83,7 +83,8 @@ func newWorld(t testing.TB) *world {
 	w.engine, err = engine.New(engine.Config{Store: sessions, Ring: ring, Random: rand.Reader, Now: clock, Renewal: policy.MaxCookieRenewal, Record: w.journal.Record})
 	must(err)
 	w.admin, err = admin.New(admin.Config{
-		Sessions: sessions, Engine: w.engine, Settings: w.ledger.Settings(), Audit: w.ledger.Audit(), Record: w.journal.Record, Flush: w.journal.Flush,
+		Sessions: sessions, Engine: w.engine, Settings: w.ledger.Settings(), Audit: w.ledger.Audit(), Record: w.journal.Record,
+		Kept: func(audit.Event) {}, Flush: w.journal.Flush,
 		Live: w.live, Now: clock, Serve: func([]admin.Served) error { return nil },
 		Provider: func(string) (string, string) { return "https://idp.example", "answers" },
 		Answers: func(context.Context, string) error {

@@ -87,13 +87,19 @@ func ConnContext(ctx context.Context, connection net.Conn) context.Context {
 // false for anybody else, and for a request that came another way.
 func SocketActor(r *http.Request) (who admin.Actor, ok bool) {
 	from, ok := r.Context().Value(peerKey{}).(peer)
-	switch {
-	case !ok:
-		return admin.Actor{}, false
-	case !from.known:
-		return admin.Actor{Name: "local user (socket)", All: true}, true // the socket's mode lets nobody else in
-	case from.uid != 0 && from.uid != os.Geteuid():
+	if !ok {
 		return admin.Actor{}, false
 	}
-	return admin.Actor{Name: "uid " + strconv.Itoa(from.uid) + " (socket)", All: true}, true
+	return from.actor(os.Geteuid())
+}
+
+// actor is who is at the other end, when the verifier runs as own.
+func (p peer) actor(own int) (who admin.Actor, ok bool) {
+	switch {
+	case !p.known:
+		return admin.Actor{Name: "local user (socket)", All: true}, true // the socket's mode lets nobody else in
+	case p.uid != 0 && p.uid != own:
+		return admin.Actor{}, false
+	}
+	return admin.Actor{Name: "uid " + strconv.Itoa(p.uid) + " (socket)", All: true}, true
 }

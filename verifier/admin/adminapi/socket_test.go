@@ -60,6 +60,26 @@ func TestC6_TheSocketsPeerIsTheActor(t *testing.T) {
 	}
 }
 
+// Only root and the verifier's own user get in, even where the socket's mode was loosened.
+func TestC6_TheSocketIsForItsOwnerOnly(t *testing.T) {
+	for _, try := range []struct {
+		known    bool
+		uid, own int
+		ok       bool
+		name     string
+	}{
+		{true, 0, 990, true, "uid 0 (socket)"},
+		{true, 990, 990, true, "uid 990 (socket)"},
+		{true, 991, 990, false, ""},
+		{true, 65534, 0, false, ""},
+		{false, 0, 990, true, "local user (socket)"},
+	} {
+		if who, ok := adminapi.PeerActor(try.known, try.uid, try.own); ok != try.ok || who.Name != try.name || who.All != try.ok {
+			t.Errorf("%+v: %+v, %t", try, who, ok)
+		}
+	}
+}
+
 func TestListenSocketReplacesOnlyWhatWasLeftBehind(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "curfew.sock")

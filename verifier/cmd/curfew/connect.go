@@ -55,7 +55,9 @@ func (r *reach) dial(cmd *cobra.Command) (*adminapi.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		client, err := adminapi.Dial(r.address, token, http.DefaultTransport)
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.ResponseHeaderTimeout = adminapi.Patience
+		client, err := adminapi.Dial(r.address, token, transport)
 		if err != nil {
 			return nil, usageError{err}
 		}

@@ -83,7 +83,9 @@ func printable(text string) string {
 }
 
 // oneLine is a printable text that fits into a table.
-func oneLine(text string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(text)) }
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(text))
+}
 
 // local writes an instant in the reader's time zone; 0 is none.
 func local(at int64) string {

@@ -18,7 +18,7 @@ func sessionCommand() *cobra.Command {
 		Long:  "List, search and end sessions. A session that is ended is refused at its next request, on every replica.",
 		Example: `  curfew session list --env clinic --user amara
   curfew session end --env clinic --user 8c1f3d52`,
-	}, sessionListCommand(r), sessionShowCommand(r), sessionEndCommand(r)))
+	}, sessionListCommand(r), sessionShowCommand(r), sessionEndCommand(r), sessionOverviewCommand(r)))
 }
 
 func sessionListCommand(r *reach) *cobra.Command {
