@@ -67,6 +67,7 @@ func (s *Server) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			s.restraint.Tell(s.o.Now().UnixMilli(), false)
 			if err := s.engine.Sweep(ctx, Keep); err != nil && ctx.Err() == nil {
 				s.o.Log.Error("sweep_failed", "error", err)
 			}
@@ -81,6 +82,10 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	s.end()
 	s.running.Wait()
+	if s.restraint != nil {
+		s.restraint.Tell(s.o.Now().UnixMilli(), true)
+	}
+	s.stopJournal()
 	<-s.writing
 	return errors.Join(s.ledger.Close(), s.store.Close())
 }

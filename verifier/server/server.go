@@ -49,6 +49,7 @@ type Server struct {
 	store       session.Store
 	ledger      *ledger.Store
 	journal     *audit.Journal
+	restraint   *audit.Restraint
 	engine      *engine.Engine
 	site        *api.Site
 	api         *api.API
@@ -72,7 +73,9 @@ type Server struct {
 	running sync.WaitGroup  // Run
 	life    context.Context // ends with Close
 	end     context.CancelFunc
-	writing chan struct{} // closed when the journal has written its last
+	// The journal goes on until everything that is recorded has been; writing is closed when it has written its last.
+	stopJournal context.CancelFunc
+	writing     chan struct{}
 
 	// ballast is never touched, so it takes address space and no memory. It makes the garbage collector of a verifier with few
 	// sessions run as seldom as that of one with many: the collector waits until the heap has doubled, and a small heap
@@ -128,9 +131,11 @@ func (s *Server) open(ctx context.Context, c config.Config) error {
 		forward = nil
 	}
 	s.journal = audit.NewJournal(s.ledger.Audit(), audit.JournalOptions{Log: s.o.Log, Forward: forward, Dropped: s.metrics.AuditDropped})
+	life, stop := context.WithCancel(context.Background())
+	s.stopJournal = stop
 	go func() {
 		defer close(s.writing)
-		s.journal.Run(s.life)
+		s.journal.Run(life)
 	}()
 	return nil
 }
@@ -138,7 +143,8 @@ func (s *Server) open(ctx context.Context, c config.Config) error {
 // assemble makes everything from what is kept and what the configuration says.
 func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	var err error
-	record := recorder(s.o.Log, s.metrics, s.journal.Record)
+	s.restraint = audit.NewRestraint(s.journal.Record)
+	record := recorder(s.o.Log, s.metrics, s.restraint.Record)
 	kept := recorder(s.o.Log, s.metrics, func(e audit.Event) { s.journal.Forwarded(e) })
 	s.checker, err = policycheck.New(policycheck.Config{
 		Rate: c.PolicyChecks.Rate, Concurrency: int(c.PolicyChecks.Concurrency), Now: s.o.Now, Log: s.o.Log, Count: s.metrics.PolicyCheck,
@@ -169,7 +175,14 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 			return err
 		}
 	}
-	return s.load(ctx, c)
+	newest, err := s.newestEntry(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.load(ctx, c); err != nil {
+		return err
+	}
+	return s.recoverAudit(ctx, newest)
 }
 
 // handlers are those for browsers and reverse proxies, for some environments.
