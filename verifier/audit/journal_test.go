@@ -180,7 +180,7 @@ func TestC5_JournalTellsTheGapInItsPlace(t *testing.T) {
 		for n := range 3 {
 			j.Record(noted(3 + n))
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second/2 + GatherFor/2) // these are written, and those wait for more
 		j.Record(noted(6))
 		if err := stop(); err != nil {
 			t.Errorf("Run: %v", err)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/curfew-project/curfew/verifier/audit"
@@ -102,6 +104,40 @@ func TestCloseEndsAllUse(t *testing.T) {
 		if err := call(); !errors.Is(err, ledger.ErrClosed) {
 			t.Errorf("%s after Close: %v; want ErrClosed", name, err)
 		}
+	}
+}
+
+// Whoever is told that something is kept while the ledger is closed can rely on it, and Close waits for whoever writes.
+func TestP7_WhatCloseInterrupts(t *testing.T) {
+	dir := t.TempDir()
+	store := open(t, dir)
+	var all sync.WaitGroup
+	var kept atomic.Int64
+	busy := make(chan bool, 1)
+	for worker := range workers {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				if err := store.Audit().Append(context.Background(), batch(0, worker, n)); errors.Is(err, ledger.ErrClosed) {
+					return
+				} else if err != nil {
+					t.Errorf("while the ledger is closed: %v; want ErrClosed", err)
+					return
+				}
+				if kept.Add(perBatch) == 20*perBatch {
+					busy <- true
+				}
+			}
+		})
+	}
+	<-busy
+	if err := store.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	all.Wait()
+	again := open(t, dir)
+	defer again.Close()
+	if found, err := audit.Verify(t.Context(), again.Audit(), nil); err != nil || int64(found.Entries) != kept.Load() {
+		t.Errorf("Verify: %+v, %v; want the %d entries that were acknowledged", found, err, kept.Load())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -69,6 +70,9 @@ func TestC5_TamperingWithTheEndIsFoundAndNamed(t *testing.T) {
 			store := open(t, filepath.Dir(path)) // it is found while the ledger is open
 			execute(t, path, test.statements...)
 			broken(t, store, test.seq)
+			if n, err := audit.Export(t.Context(), store.Audit(), io.Discard); !errors.Is(err, audit.ErrBroken) && err != nil || n > 10 {
+				t.Errorf("Export of a chain that is broken: %d entries, %v; want none from behind the noted end", n, err)
+			}
 			if err := store.Close(); err != nil {
 				t.Fatal(err)
 			}
