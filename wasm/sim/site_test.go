@@ -88,7 +88,7 @@ func newSite(t testing.TB, origin string, times policy.Settings, now func() time
 	s.live = settings.NewLive(s.env)
 	where := api.NewSite(prefix, s.live, s.engine.RecordRefusal)
 	s.where, s.api = where, api.New(s.engine, where)
-	s.api.Register(s.mux)
+	s.api.Register(s.mux, nil)
 	s.mux.HandleFunc("GET "+prefix+"agent.js", func(w http.ResponseWriter, r *http.Request) { d.ServeLoader(w, r, dist.Site{Prefix: prefix}) })
 	s.mux.HandleFunc("GET "+prefix+d.WasmName(), d.ServeWasm)
 	s.mux.HandleFunc("GET "+prefix+"page.css", pages.Style)
