@@ -223,9 +223,9 @@ func (v *visit) auditChoices(data *auditData, q audit.Query) error {
 	}
 	switch data.KindsSay = count(len(q.Kinds), "kind"); len(q.Kinds) {
 	case 0:
-		data.KindsSay = "All kinds"
+		data.KindsSay = "Kinds: all"
 	case 1:
-		data.KindsSay = kindName(q.Kinds[0])
+		data.KindsSay = "Kind: " + kindName(q.Kinds[0])
 	}
 	return nil
 }

@@ -52,6 +52,7 @@ func TestC3_EveryStateInABrowser(t *testing.T) {
 		width int
 	}{{"light", 1280}, {"dark", 320}} {
 		t.Run(look.theme, func(t *testing.T) {
+			t.Parallel()
 			tab := chrome.Tab(t, browser)
 			console := chrome.Listen(t, tab)
 			for _, s := range states() {

@@ -268,11 +268,13 @@ func matchersText(all []settings.Matcher) string {
 	if len(all) == 0 {
 		return "[]"
 	}
-	text, err := json.Marshal(all)
-	if err != nil {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(all); err != nil {
 		return "[]" // only for types that JSON does not know
 	}
-	return string(text)
+	return strings.TrimSpace(text.String())
 }
 
 // readMatchers reads what matchersText writes. More than anybody may have are not read.

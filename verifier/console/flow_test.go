@@ -324,7 +324,7 @@ func TestA9_AsManyMatchersAsThereMayBe(t *testing.T) {
 	handler := w.console(clinics)
 	var clients settings.Clients
 	for range settings.MaxMatchers {
-		clients.Matchers = append(clients.Matchers, settings.Matcher{Client: policy.Phone, ClientID: strings.Repeat("é", settings.MaxPattern/2), UserAgent: strings.Repeat("界", settings.MaxPattern/3)})
+		clients.Matchers = append(clients.Matchers, settings.Matcher{Client: policy.Phone, ClientID: strings.Repeat("<", settings.MaxPattern), UserAgent: strings.Repeat(`"`, settings.MaxPattern)})
 	}
 	_, err := w.Change(t.Context(), everything, "clinic", 1, admin.Edit{Clients: &clients}, false)
 	must(t, err)

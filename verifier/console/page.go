@@ -13,6 +13,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/curfew-project/curfew/verifier/admin"
 	"github.com/curfew-project/curfew/verifier/settings"
@@ -102,7 +103,7 @@ func (v *visit) show(status int, name string, p page) {
 	if p.Inside {
 		p.Token = v.Token(v.r)
 	}
-	p.Zone = v.Now().In(v.Location).Format("MST")
+	p.Zone = v.zone()
 	p.Window = p.Title
 	if p.Place != nil && !strings.Contains(p.Title, p.Place.Name) {
 		p.Window += " · " + p.Place.Name
@@ -122,6 +123,14 @@ func (v *visit) show(status int, name string, p page) {
 	if v.r.Method != http.MethodHead {
 		v.w.Write(text.Bytes())
 	}
+}
+
+// zone is what people call the console's time zone.
+func (v *visit) zone() string {
+	if name := v.Location.String(); name != time.Local.String() {
+		return name
+	}
+	return time.UnixMilli(v.now).In(v.Location).Format("MST")
 }
 
 // message answers with a page that says one thing.

@@ -51,8 +51,8 @@ type visit struct {
 	now    int64 // milliseconds since the epoch
 }
 
-// maxBody bounds a form, in bytes: the longest list of matchers fits twice.
-const maxBody = 256 << 10
+// maxBody bounds a form, in bytes: the longest list of matchers fits twice, however its letters are written.
+const maxBody = 512 << 10
 
 // serve lets somebody through to an address who may be there, and a form that they sent themselves.
 func (c *console) serve(to route) http.HandlerFunc {
