@@ -68,6 +68,7 @@ func TestPagesInABrowser(t *testing.T) {
 			e.Page = settings.Page{Name: "Nordlys Universitetshospital, afdelingen for patientjournaler", Logo: "/logo.svg"}
 		}})
 	stranger, alice := w.person(w.clinic, oidctest.Alice()), w.signedIn(w.clinic, oidctest.Bob())
+	w.on(w.clinic, oidctest.Bob(), safariOnIPhone, "2001:db8:85a3:8d3:1319:8a2e:370:7348")
 	answered := func(code string) func() (*person, string) {
 		return func() (*person, string) {
 			p := w.person(w.clinic, oidctest.Alice())
@@ -90,6 +91,7 @@ func TestPagesInABrowser(t *testing.T) {
 		"no-session":    at(stranger, "signed-in"),
 		"resume":        at(alice, "resume"),
 		"signed-out":    at(stranger, "signed-out?provider=not-told"),
+		"sessions":      at(alice, "sessions"),
 		"refused":       answered("access_denied"),
 		"more-needed":   answered("login_required"),
 		"unreachable":   answered("server_error"),
@@ -110,7 +112,7 @@ func TestPagesInABrowser(t *testing.T) {
 			step(t, tab)
 		}
 		for state, begin := range states {
-			if look != "narrow" && look != "right to left" && look != "German" && !slices.Contains([]string{"question", "ask", "signed-in", "more-needed", "window"}, state) {
+			if look != "narrow" && look != "right to left" && look != "German" && !slices.Contains([]string{"question", "ask", "signed-in", "more-needed", "window", "sessions"}, state) {
 				continue // the others are like these
 			}
 			t.Run(look+" "+state, func(t *testing.T) {

@@ -144,7 +144,7 @@ func TestB6_OwnSessionsPage(t *testing.T) {
 	}
 	csp := answer.Header.Get("Content-Security-Policy")
 	if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "form-action 'self'") || !strings.Contains(csp, "frame-ancestors 'none'") ||
-		answer.Header.Get("Cache-Control") != "no-store" {
+		answer.Header.Get("Cache-Control") != "no-store" || answer.Header.Get("Referrer-Policy") != "same-origin" {
 		t.Errorf("headers %v", answer.Header)
 	}
 	for name, p := range map[string]*person{"phone": phone, "strange": strange} {

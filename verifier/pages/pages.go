@@ -107,7 +107,8 @@ func Write(w http.ResponseWriter, status int, p Page) {
 	if p.AskStay != nil || p.Sessions != nil {
 		forms = "'self'"
 	}
-	if p.Agent != nil && p.Agent.Referrer {
+	// A page that says no referrer sends its forms from the origin null (Fetch, append a request Origin header), which is none of ours.
+	if p.Sessions != nil || p.Agent != nil && p.Agent.Referrer {
 		referrer = "same-origin"
 	}
 	images := p.Brand.source()
