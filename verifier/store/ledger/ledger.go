@@ -113,7 +113,13 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	err = s.transact(ctx, func(ctx context.Context) error {
-		if err := s.add(ctx, nil); err != nil { // seals with today's key
+		// Sealed with today's key, so that an earlier one can go. What another key has sealed stays as it is until something is added: who
+		// opened the file with the wrong key has not spoiled it.
+		_, sealed, err := s.readNote(ctx, s.conn)
+		if err == nil && sealed {
+			err = s.add(ctx, nil)
+		}
+		if err != nil {
 			return err
 		}
 		return s.probe(ctx)
