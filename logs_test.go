@@ -1,0 +1,225 @@
+package curfew_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/printer"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/curfew-project/curfew/verifier/audit"
+)
+
+// logEvents are the events that the verifier's log tells, besides those of the audit, which it tells under their own names (C6).
+var logEvents = map[string]string{
+	"serving": "the verifier answers on the addresses that it names",
+	"stopped": "the verifier has ended as it was told to",
+
+	"config_refused":          "a changed configuration was refused; the old one stays in force",
+	"config_needs_restart":    "a changed configuration has values that count only after a restart",
+	"insecure_origin":         "an environment is served over plain http",
+	"provider_reachable":      "an identity provider answers again, or for the first time",
+	"provider_unreachable":    "an identity provider does not answer",
+	"provider_misconfigured":  "an identity provider refuses this verifier, or answers what it may not",
+	"provider_logout":         "an identity provider has ended sessions",
+	"provider_logout_failed":  "an identity provider wanted to end sessions, and that could not be done",
+	"policy_check_not_stored": "a policy check could not be carried out because of the store",
+
+	"refresh_token_unreadable": "a session's refresh token cannot be read with the keys there are",
+	"store_unavailable":        "somebody could not sign in because the store did not answer",
+	"sweep_failed":             "sessions that ended by time could not be recorded as ended",
+
+	"session_store_write_failed":  "the session store cannot write; it tries again",
+	"session_store_written_again": "the session store writes again",
+	"ledger_write_failed":         "the ledger cannot write",
+	"ledger_written_again":        "the ledger writes again",
+
+	"audit_write_failed":    "events wait because the ledger does not take them",
+	"audit_written_again":   "the events that waited are written",
+	"audit_event_invalid":   "an event that no audit can have was dropped",
+	"audit_events_lost":     "so many events wait to be written that some are dropped",
+	"audit_forward_slow":    "lines of the forwarded audit were left out",
+	"audit_forward_failed":  "the forwarded audit cannot be written",
+	"audit_forwarded_again": "the forwarded audit is written again",
+	"audit_tampered":        "the ledger has met a place where somebody has changed the audit",
+	"audit_not_trimmed":     "old entries of the audit could not be dropped, or must not because the chain is broken",
+
+	"scrape_incomplete":   "some metrics were left out of an answer",
+	"console_failed":      "a page of the console could not be made",
+	"console_page_failed": "a page of the console broke while it was sent",
+}
+
+// Names that are put together, by how they are written in the source.
+var logNames = map[string][]string{
+	`string(e.Kind)`: kindNames(),
+	// The kinds of a provider.State; the others end a session and are told by the audit.
+	`"provider_" + string(state.Kind)`: {"provider_unreachable", "provider_misconfigured"},
+	`event`:                            nil, // a parameter of the method loud, whose callers are looked at too
+}
+
+func kindNames() []string {
+	var names []string
+	for _, kind := range audit.Kinds() {
+		names = append(names, string(kind))
+	}
+	return names
+}
+
+var (
+	eventName = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	logger    = regexp.MustCompile(`^(log|logger|slog)$`)
+	levels    = []string{"Debug", "Info", "Warn", "Error"}
+)
+
+// line is a place in the source that logs.
+type line struct {
+	at      token.Position
+	level   string
+	message ast.Expr
+	rest    []ast.Expr
+}
+
+// logLines finds every call of a slog.Logger below a folder. A logger is known by its name, so another name for one is refused.
+func logLines(t *testing.T, root string) (lines []line, set *token.FileSet) {
+	t.Helper()
+	set = token.NewFileSet()
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Field:
+				for _, ident := range n.Names {
+					if isLogger(n.Type) && !logger.MatchString(strings.ToLower(ident.Name)) {
+						t.Errorf("%s: the logger is called %s; allowed: log, logger", set.Position(n.Pos()), ident.Name)
+					}
+				}
+			case *ast.CallExpr:
+				if of, ok := n.Fun.(*ast.SelectorExpr); ok {
+					if found, ok := logLine(of, n.Args); ok {
+						found.at = set.Position(n.Pos())
+						lines = append(lines, found)
+					}
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines, set
+}
+
+func isLogger(e ast.Expr) bool {
+	star, ok := e.(*ast.StarExpr)
+	if !ok {
+		return false
+	}
+	of, ok := star.X.(*ast.SelectorExpr)
+	return ok && of.Sel.Name == "Logger" && called(of.X) == "slog"
+}
+
+// called is the last part of an expression's name.
+func called(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
+}
+
+func logLine(of *ast.SelectorExpr, args []ast.Expr) (line, bool) {
+	if of.Sel.Name == "loud" && len(args) > 0 {
+		return line{level: "Error", message: args[0], rest: args[1:]}, true
+	}
+	if !logger.MatchString(strings.ToLower(called(of.X))) {
+		return line{}, false
+	}
+	name, first := of.Sel.Name, 0
+	switch {
+	case name == "Log" || name == "LogAttrs":
+		first = 2
+	case strings.HasSuffix(name, "Context"):
+		name, first = strings.TrimSuffix(name, "Context"), 1
+	}
+	if first != 2 && !slices.Contains(levels, name) || len(args) <= first {
+		return line{}, false
+	}
+	return line{level: name, message: args[first], rest: args[first+1:]}, true
+}
+
+// C6: every line of the log has the name of its event, which says what has happened; one name has one meaning, and one level.
+func TestC6_EveryLogLineHasAnEventName(t *testing.T) {
+	lines, set := logLines(t, "verifier")
+	if len(lines) < 20 {
+		t.Fatalf("only %d places that log were found", len(lines))
+	}
+	used, level := map[string]bool{}, map[string]string{}
+	for _, at := range lines {
+		var names []string
+		if literal, ok := at.message.(*ast.BasicLit); ok {
+			name, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = []string{name}
+			if before := level[name]; before != "" && before != at.level {
+				t.Errorf("%s: %s is logged as %s here and as %s elsewhere", at.at, name, at.level, before)
+			}
+			level[name] = at.level
+		} else {
+			var text strings.Builder
+			if err := printer.Fprint(&text, set, at.message); err != nil {
+				t.Fatal(err)
+			}
+			known, ok := logNames[text.String()]
+			if !ok {
+				t.Errorf("%s: the event %s is no constant: say in logNames which it can be", at.at, &text)
+			}
+			names = known
+		}
+		for _, name := range names {
+			used[name] = true
+			if !eventName.MatchString(name) {
+				t.Errorf("%s: %q is no event name: words in small letters with _ between them", at.at, name)
+			} else if logEvents[name] == "" && !audit.Kind(name).Valid() {
+				t.Errorf("%s: what %s means is not said in logEvents", at.at, name)
+			}
+		}
+		for i := 0; i < len(at.rest); i += 2 {
+			literal, ok := at.rest[i].(*ast.BasicLit)
+			if !ok {
+				continue
+			}
+			if key, err := strconv.Unquote(literal.Value); err != nil || !eventName.MatchString(key) || key == "err" {
+				t.Errorf("%s: the attribute %s; allowed: words in small letters with _ between them, and an error is called error", at.at, literal.Value)
+			}
+		}
+	}
+	said := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(logEvents)) {
+		if !used[name] {
+			t.Errorf("nobody logs %s", name)
+		}
+		if other := said[logEvents[name]]; other != "" {
+			t.Errorf("%s and %s mean the same", name, other)
+		}
+		said[logEvents[name]] = name
+	}
+}
