@@ -39,7 +39,7 @@ func tellState(environment, issuer string, state provider.State, o Options, reco
 
 // stateText says how a provider fares.
 func stateText(state provider.State) string {
-	since := time.UnixMilli(state.Since).UTC().Format(time.RFC3339)
+	since := time.UnixMilli(state.Since).UTC().Format(time.DateTime) + " UTC"
 	switch {
 	case state.Since == 0:
 		return "not asked yet"
