@@ -44,6 +44,7 @@ type world struct {
 	engine   *engine.Engine
 	live     *settings.Live
 	ledger   *ledger.Store
+	file     string // the ledger's
 	journal  *audit.Journal
 	handler  http.Handler
 	server   *httptest.Server
@@ -67,7 +68,8 @@ func newWorld(t testing.TB) *world {
 	sessions, err := embedded.Open(t.Context(), filepath.Join(dir, "sessions.db"), embedded.Options{})
 	must(err)
 	t.Cleanup(func() { sessions.Close() })
-	w.ledger, err = ledger.Open(t.Context(), filepath.Join(dir, "admin.db"), ledger.Options{
+	w.file = filepath.Join(dir, "admin.db")
+	w.ledger, err = ledger.Open(t.Context(), w.file, ledger.Options{
 		Seal: func(text string) string { return text }, Sealed: func(text, seal string) bool { return text == seal },
 	})
 	must(err)

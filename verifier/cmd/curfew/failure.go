@@ -10,6 +10,7 @@ import (
 
 	"github.com/curfew-project/curfew/verifier/admin"
 	"github.com/curfew-project/curfew/verifier/admin/adminapi"
+	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
@@ -60,19 +61,42 @@ func group(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
 
 // report says what went wrong and gives the exit status.
 func report(to io.Writer, cmd *cobra.Command, err error) int {
-	var refused *admin.Error
-	if asked, _ := cmd.Flags().GetBool("json"); asked && errors.As(err, &refused) {
+	wrong := usageError{}
+	misused := errors.As(err, &wrong) || isUnknownCommand(cmd, err)
+	if asked, _ := cmd.Flags().GetBool("json"); asked && !misused {
 		encoder := json.NewEncoder(to)
 		encoder.SetEscapeHTML(false)
-		encoder.Encode(refused)
+		encoder.Encode(failureOf(err))
 		return exitFailed
 	}
 	fmt.Fprintf(to, "Error: %s\n", printable(explain(err)))
-	if wrong := (usageError{}); errors.As(err, &wrong) || isUnknownCommand(cmd, err) {
+	if misused {
 		fmt.Fprintf(to, "Run \"%s --help\" for usage.\n", cmd.CommandPath())
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// failure is an error as JSON, where it is no admin.Error.
+type failure struct {
+	Error   string `json:"error"` // unreachable, broken or failed
+	Message string `json:"message"`
+	Seq     int64  `json:"seq,omitempty"` // with broken: the first entry that does not fit
+}
+
+func failureOf(err error) any {
+	var refused *admin.Error
+	var away *adminapi.Unreachable
+	var broken *audit.Broken
+	switch {
+	case errors.As(err, &refused):
+		return refused
+	case errors.As(err, &away):
+		return failure{Error: "unreachable", Message: err.Error()}
+	case errors.As(err, &broken):
+		return failure{Error: "broken", Message: err.Error(), Seq: broken.Seq}
+	}
+	return failure{Error: "failed", Message: err.Error()}
 }
 
 // isUnknownCommand reports whether cobra found no command at all, which it tells by text only: nothing ran then.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/curfew-project/curfew/examples/demo/provider"
 	"github.com/curfew-project/curfew/shared/deadline"
 	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/verifier/server"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
 )
@@ -29,6 +31,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"fill":      fillFile,
 		"serving":   awaitServing,
 		"signed-in": signedIn,
+		"tamper":    tamper,
 	}
 }
 
@@ -104,4 +107,12 @@ func signedIn(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Setenv("SESSION_"+subject, id.String())
 	}
 	ts.Check(store.Close())
+}
+
+// tamper changes the ledger in the data of a verifier that does not run, as somebody can who may write the file: DATA SQL.
+func tamper(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", filepath.Join(ts.MkAbs(args[0]), server.LedgerFile))
+	ts.Check(err)
+	_, err = db.Exec("DROP TRIGGER entries_stay; " + args[1])
+	ts.Check(errors.Join(err, db.Close()))
 }
