@@ -26,6 +26,7 @@ var logEvents = map[string]string{
 	"config_refused":          "a changed configuration was refused; the old one stays in force",
 	"config_needs_restart":    "a changed configuration has values that count only after a restart",
 	"insecure_origin":         "an environment is served over plain http",
+	"http_server_error":       "a handler has failed, or a connection could not be taken",
 	"provider_reachable":      "an identity provider answers again, or for the first time",
 	"provider_unreachable":    "an identity provider does not answer",
 	"provider_misconfigured":  "an identity provider refuses this verifier, or answers what it may not",

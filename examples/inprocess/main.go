@@ -59,8 +59,8 @@ func run(ctx context.Context, name string, port int, start func(context.Context,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 2)
-	go func() { done <- server.Serve(ctx, app, e.App) }()
-	go func() { done <- server.Serve(ctx, login, e.Login) }()
+	go func() { done <- server.Serve(ctx, app, e.App, log) }()
+	go func() { done <- server.Serve(ctx, login, e.Login, log) }()
 	go e.Verifier.Run(ctx)
 	err = <-done
 	cancel()

@@ -19,7 +19,7 @@ type Admin struct {
 type Token struct {
 	Name         string   `yaml:"name"` // what the audit calls its bearer
 	File         string   `yaml:"file"`
-	Environments []string `yaml:"environments"` // ids; empty: all of them
+	Environments []string `yaml:"environments"` // ids; nil: all of them; an empty list: none
 }
 
 // Audit is how long the audit is kept, and where else it goes (C5).

@@ -197,7 +197,7 @@ func TestC6_BadBlocksAreNamed(t *testing.T) {
 		"console's frames":    {"page: {name: Times}", "page: {frames: [https://x.example]}", "console: page.frames has 1 origins; allowed: none"},
 		"console's times":     {"inactivity_timeout: 10m", "inactivity_timeout: 4m", "[17:34] console: settings.inactivity_timeout is 4m; allowed: 0 (off), or 5m to 24h"},
 		"C2 unknown switch":   {"  FCB.UCIInactivityTimeout", "  UCIInactivityTimeout", `[21:3] unknown field "UCIInactivityTimeout" in switches; allowed: AllowCustomSessionDuration, AllowCustomInactivityDuration, WSFedNonceCookieEnabled, FCB.UCIInactivityTimeout`},
-		"C2 no value":         {"FCB.UCIInactivityTimeout: true", "FCB.UCIInactivityTimeout: on", `[21:29] switches.FCB.UCIInactivityTimeout: "on" is not true or false`},
+		"C2 no value":         {"FCB.UCIInactivityTimeout: true", "FCB.UCIInactivityTimeout: yes", `[21:29] switches.FCB.UCIInactivityTimeout: "yes" is not true or false`},
 		"C2 switch off":       {"  FCB.UCIInactivityTimeout: true\n", "", "environment clinic: settings.inactivity_timeout is 15m; allowed: 0 (off), while the switch FCB.UCIInactivityTimeout is off (A3)"},
 		"A11 deployment's":    {"switches: {AllowCustomSessionDuration: true}", "switches: {}", "environment portal: settings.session_timeout is 2h; allowed: provider, while the switch AllowCustomSessionDuration is off (A1)"},
 		"provider's id":       {"id: staff", "id: Staff", `[23:10] providers[0].id is "Staff"`},

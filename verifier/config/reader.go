@@ -231,10 +231,14 @@ func (r *reader) word(text string, into reflect.Value, path, place string) {
 	case reflect.String:
 		into.SetString(text)
 	case reflect.Bool:
-		if text != "true" && text != "false" {
+		switch text {
+		case "true", "on": // as the console and the command line have it
+			into.SetBool(true)
+		case "false", "off":
+			into.SetBool(false)
+		default:
 			r.problem(path, place, "%s: %q is not true or false", path, text)
 		}
-		into.SetBool(text == "true")
 	case reflect.Float64:
 		number, err := strconv.ParseFloat(text, 64)
 		if err != nil {

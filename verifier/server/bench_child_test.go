@@ -169,7 +169,7 @@ func serve(handler http.Handler, sessions []signedIn) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, listener, handler) }()
+	go func() { served <- Serve(ctx, listener, handler, slog.New(slog.DiscardHandler)) }()
 	out := json.NewEncoder(os.Stdout)
 	if err := out.Encode(hello{listener.Addr().String(), sessions}); err != nil {
 		return err

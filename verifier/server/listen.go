@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	stdlog "log"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -12,12 +15,21 @@ import (
 
 // Serve answers on a listener until ctx ends, then finishes what is under way. Event streams are under way for as long as a page is
 // open, so they are ended; browsers open them again by themselves, at another replica.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	return serveWith(ctx, listener, handler, nil)
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	return serveWith(ctx, listener, handler, log, nil)
 }
 
-func serveWith(ctx context.Context, listener net.Listener, handler http.Handler, connContext func(context.Context, net.Conn) context.Context) error {
+// complaints takes what net/http has to say, such as a handler that panicked, into the log as events.
+type complaints struct{ log *slog.Logger }
+
+func (c complaints) Write(text []byte) (int, error) {
+	c.log.Error("http_server_error", "error", string(bytes.TrimSpace(text)))
+	return len(text), nil
+}
+
+func serveWith(ctx context.Context, listener net.Listener, handler http.Handler, events *slog.Logger, connContext func(context.Context, net.Conn) context.Context) error {
 	server := &http.Server{
+		ErrorLog:          stdlog.New(complaints{events}, "", 0),
 		ConnContext:       connContext,
 		Handler:           endStreams(ctx, handler),
 		ReadHeaderTimeout: 10 * time.Second,

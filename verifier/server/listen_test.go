@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"testing"
@@ -24,7 +25,7 @@ func listenFor(t *testing.T, handler http.Handler) *serving {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	s := &serving{"http://" + listener.Addr().String(), stop, make(chan error, 1)}
-	go func() { s.served <- Serve(ctx, listener, handler) }()
+	go func() { s.served <- Serve(ctx, listener, handler, slog.New(slog.DiscardHandler)) }()
 	return s
 }
 

@@ -34,7 +34,9 @@ func (s *Server) Reload(ctx context.Context, c config.Config) error {
 func (s *Server) RefuseConfig(err error) {
 	s.o.Log.Error("config_refused", "error", err)
 	detail := strings.ReplaceAll(err.Error(), "\n", "; ")
-	s.journal.Record(audit.Event{At: s.o.Now().UnixMilli(), Kind: audit.ConfigRefused, Actor: admin.File, Detail: detail[:min(len(detail), 1000)]})
+	e := audit.Event{At: s.o.Now().UnixMilli(), Kind: audit.ConfigRefused, Actor: admin.File, Detail: detail[:min(len(detail), 1000)]}
+	s.metrics.Event(e)
+	s.journal.Record(e)
 	s.metrics.ConfigLoaded(false)
 }
 
@@ -61,7 +63,7 @@ func (s *Server) load(ctx context.Context, c config.Config) error {
 				"meaning", "plain http on localhost is for development: the cookie has neither Secure nor the __Host- prefix")
 		}
 	}
-	s.journal.Record(audit.Event{At: s.o.Now().UnixMilli(), Kind: audit.ConfigLoaded, Actor: admin.File,
+	s.record(audit.Event{At: s.o.Now().UnixMilli(), Kind: audit.ConfigLoaded, Actor: admin.File,
 		Detail: fmt.Sprintf("%d environments", len(c.Environments))})
 	s.metrics.ConfigLoaded(true)
 	return nil
@@ -77,6 +79,7 @@ func (s *Server) serve(served []admin.Served) error {
 		ids = append(ids, one.ID)
 	}
 	if s.console != nil {
+		ids = append(ids, config.ConsoleID)
 		served = append(served, admin.Served{ID: config.ConsoleID})
 	}
 	if err := s.connections.serve(c, served); err != nil {

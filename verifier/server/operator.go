@@ -33,8 +33,8 @@ func (s *Server) Operator() http.Handler {
 func (s *Server) Local() http.Handler { return adminapi.New(s.admin, adminapi.SocketActor, s.o.Now) }
 
 // ServeLocal answers on the local socket until ctx ends.
-func ServeLocal(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	return serveWith(ctx, listener, handler, adminapi.ConnContext)
+func ServeLocal(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	return serveWith(ctx, listener, handler, log, adminapi.ConnContext)
 }
 
 // ready depends on the stores alone. Without a provider the verifier still judges every session (A7), so its silence, which all

@@ -50,6 +50,7 @@ type Server struct {
 	ledger      *ledger.Store
 	journal     *audit.Journal
 	restraint   *audit.Restraint
+	record      audit.Recorder
 	engine      *engine.Engine
 	site        *api.Site
 	api         *api.API
@@ -122,7 +123,7 @@ func (s *Server) open(ctx context.Context, c config.Config) error {
 	if s.store, err = embedded.Open(ctx, filepath.Join(c.Data, SessionsFile), embedded.Options{Logger: s.o.Log}); err != nil {
 		return err
 	}
-	s.ledger, err = ledger.Open(ctx, filepath.Join(c.Data, LedgerFile), ledger.Options{Seal: s.sealEnd, Sealed: s.sealedEnd, Logger: s.o.Log})
+	s.ledger, err = ledger.Open(ctx, filepath.Join(c.Data, LedgerFile), LedgerOptions(s.ring, s.o.Log))
 	if err != nil {
 		return errors.Join(err, s.store.Close())
 	}
@@ -145,6 +146,10 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	var err error
 	s.restraint = audit.NewRestraint(s.journal.Record)
 	record := recorder(s.o.Log, s.metrics, s.restraint.Record)
+	s.record = record
+	s.access.refused = func(detail string) {
+		record(audit.Event{At: s.o.Now().UnixMilli(), Kind: audit.AdminRefused, Detail: detail})
+	}
 	kept := recorder(s.o.Log, s.metrics, func(e audit.Event) { s.journal.Forwarded(e) })
 	s.checker, err = policycheck.New(policycheck.Config{
 		Rate: c.PolicyChecks.Rate, Concurrency: int(c.PolicyChecks.Concurrency), Now: s.o.Now, Log: s.o.Log, Count: s.metrics.PolicyCheck,
@@ -227,10 +232,14 @@ func (s *Server) judge(r *http.Request, site *api.Site, a *api.API) middleware.V
 	}}
 }
 
-// sealEnd and sealedEnd vouch for the end of the audit's chain with the verifier's own key.
-func (s *Server) sealEnd(text string) string { return s.ring.Sign(keyring.AuditEnd, "", []byte(text)) }
-
-func (s *Server) sealedEnd(text, seal string) bool {
-	payload, err := s.ring.Open(keyring.AuditEnd, "", seal)
-	return err == nil && string(payload) == text
+// LedgerOptions are what a ledger is opened with: the verifier's own keys vouch for the end of the audit's chain.
+func LedgerOptions(ring *keyring.Ring, log *slog.Logger) ledger.Options {
+	return ledger.Options{
+		Logger: log,
+		Seal:   func(text string) string { return ring.Sign(keyring.AuditEnd, "", []byte(text)) },
+		Sealed: func(text, seal string) bool {
+			payload, err := ring.Open(keyring.AuditEnd, "", seal)
+			return err == nil && string(payload) == text
+		},
+	}
 }

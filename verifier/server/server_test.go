@@ -22,7 +22,9 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/admin"
 	"github.com/curfew-project/curfew/verifier/api/apitest"
+	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/config"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/provider"
@@ -318,5 +320,32 @@ func TestA5_AHeartbeatHasTheProviderAsked(t *testing.T) {
 	if _, text := s.ask(t, "/metrics"); !strings.Contains(text, `curfew_policy_checks_total{environment="here",outcome="refused"} 1`+"\n") ||
 		!strings.Contains(text, `curfew_events_total{code="",environment="here",kind="ended",reason="provider_refused"} 1`+"\n") {
 		t.Errorf("metrics:\n%s", text)
+	}
+}
+
+// P8: a token that nobody has is refused and recorded; no token at all is only refused.
+func TestP8_AWrongTokenIsRecorded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(strings.Repeat("t", 40)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := newServer(t, fmt.Sprintf(environments, discovery(t).URL)+fmt.Sprintf("admin: {tokens: [{name: deploy, file: %q}]}\n", file))
+	ask := func(token string) int {
+		r := httptest.NewRequest("GET", "/admin/v1/environments", nil)
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		w := httptest.NewRecorder()
+		s.Operator().ServeHTTP(w, r)
+		return w.Code
+	}
+	for token, want := range map[string]int{"": 401, "wrong": 401, strings.Repeat("t", 40): 200, strings.Repeat("t", 39): 401} {
+		if got := ask(token); got != want {
+			t.Errorf("token %q: %d", token, got)
+		}
+	}
+	found, err := s.admin.Audit(t.Context(), admin.Actor{All: true}, audit.Query{Kinds: []audit.Kind{audit.AdminRefused}})
+	if err != nil || len(found) != 2 || strings.Contains(found[0].Detail, "wrong") {
+		t.Errorf("the audit: %+v, %v", found, err)
 	}
 }

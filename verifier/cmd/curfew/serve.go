@@ -82,12 +82,12 @@ func serve(ctx context.Context, source config.Source, c config.Config, o server.
 	o.Log.Info("serving", "listen", public.Addr().String(), "operator_listen", operator.Addr().String(), "prefix", c.Prefix)
 
 	done := make(chan error, 3)
-	go func() { done <- server.Serve(ctx, public, verifier.Public()) }()
-	go func() { done <- server.Serve(ctx, operator, verifier.Operator()) }()
+	go func() { done <- server.Serve(ctx, public, verifier.Public(), o.Log) }()
+	go func() { done <- server.Serve(ctx, operator, verifier.Operator(), o.Log) }()
 	served := 2
 	if local != nil {
 		served++
-		go func() { done <- server.ServeLocal(ctx, local, verifier.Local()) }()
+		go func() { done <- server.ServeLocal(ctx, local, verifier.Local(), o.Log) }()
 	}
 	go verifier.Run(ctx) // Close waits for it
 	watching := make(chan struct{})

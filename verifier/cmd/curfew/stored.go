@@ -81,13 +81,7 @@ func (s *stored) open(ctx context.Context) (*ledger.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := ledger.Open(ctx, path, ledger.Options{
-		Seal: func(text string) string { return ring.Sign(keyring.AuditEnd, "", []byte(text)) },
-		Sealed: func(text, seal string) bool {
-			payload, err := ring.Open(keyring.AuditEnd, "", seal)
-			return err == nil && string(payload) == text
-		},
-	})
+	store, err := ledger.Open(ctx, path, server.LedgerOptions(ring, nil))
 	if errors.Is(err, sqlitefile.ErrLocked) {
 		return nil, fmt.Errorf("%w\nA running verifier has it: leave out --store to ask that one, or stop it first", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -48,7 +49,7 @@ For development only: it guards nothing. It is reachable from this machine only,
 			}
 			defer listener.Close()
 			fmt.Fprintf(cmd.OutOrStdout(), "Storybook: http://localhost:%d\n", listener.Addr().(*net.TCPAddr).Port)
-			return server.Serve(cmd.Context(), listener, until(cmd.Context(), book))
+			return server.Serve(cmd.Context(), listener, until(cmd.Context(), book), slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil)))
 		},
 	}
 	cmd.Flags().Uint16Var(&port, "port", 8500, "the port; 0: any that is free")
