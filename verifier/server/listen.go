@@ -27,9 +27,9 @@ func (c complaints) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func serveWith(ctx context.Context, listener net.Listener, handler http.Handler, events *slog.Logger, connContext func(context.Context, net.Conn) context.Context) error {
+func serveWith(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, connContext func(context.Context, net.Conn) context.Context) error {
 	server := &http.Server{
-		ErrorLog:          stdlog.New(complaints{events}, "", 0),
+		ErrorLog:          stdlog.New(complaints{log}, "", 0),
 		ConnContext:       connContext,
 		Handler:           endStreams(ctx, handler),
 		ReadHeaderTimeout: 10 * time.Second,
