@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/curfew-project/curfew/verifier/settings"
@@ -19,6 +20,25 @@ const (
 	NoProvider  Code = "provider_silent" // a switch needs an identity provider that answers (C2)
 	Unavailable Code = "unavailable"     // the store cannot answer; nothing was changed, or it is not known whether it was
 )
+
+// statuses is the one map from codes to HTTP statuses, for console and API.
+var statuses = map[Code]int{
+	Forbidden:   http.StatusForbidden,
+	NotFound:    http.StatusNotFound,
+	Conflict:    http.StatusConflict,
+	Invalid:     http.StatusUnprocessableEntity,
+	InFile:      http.StatusConflict,
+	NoProvider:  http.StatusFailedDependency,
+	Unavailable: http.StatusServiceUnavailable,
+}
+
+// Status is the HTTP status of a refusal; 500 for a code that is none.
+func (c Code) Status() int {
+	if status, ok := statuses[c]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
 
 // Codes lists every code.
 func Codes() []Code {

@@ -73,7 +73,6 @@ type page struct {
 	Window string // the title of the window
 	Prefix string
 	Person string
-	Token  string
 	All    bool // the actor may administer everything
 	Inside bool // the actor may administer something
 	Zone   string
@@ -99,10 +98,7 @@ type problem struct {
 
 // show answers with a page. Nothing is written before all of it is there.
 func (v *visit) show(status int, name string, p page) {
-	p.Prefix, p.Person, p.Token, p.All, p.Inside = v.Prefix, v.person, "", v.actor.All, v.actor.Administers()
-	if p.Inside {
-		p.Token = v.Token(v.r)
-	}
+	p.Prefix, p.Person, p.All, p.Inside = v.Prefix, v.person, v.actor.All, v.actor.Administers()
 	p.Zone = v.zone()
 	p.Window = p.Title
 	if p.Place != nil && !strings.Contains(p.Title, p.Place.Name) {
@@ -138,23 +134,12 @@ func (v *visit) message(status int, title, text string) {
 	v.show(status, "message", page{Title: title, Data: text})
 }
 
-// statuses are the HTTP statuses of what package admin refuses.
-var statuses = map[admin.Code]int{
-	admin.Forbidden:   http.StatusForbidden,
-	admin.NotFound:    http.StatusNotFound,
-	admin.Conflict:    http.StatusConflict,
-	admin.Invalid:     http.StatusUnprocessableEntity,
-	admin.InFile:      http.StatusConflict,
-	admin.NoProvider:  http.StatusUnprocessableEntity,
-	admin.Unavailable: http.StatusServiceUnavailable,
-}
-
 // refusal is what an error says to people, and its HTTP status. Of an error that is no refusal they learn nothing: the log has it.
 func (v *visit) refusal(err error) (int, settings.Problems) {
 	var refused *admin.Error
 	status := http.StatusInternalServerError
 	if errors.As(err, &refused) {
-		status = statuses[refused.Code]
+		status = refused.Code.Status()
 	}
 	if status >= http.StatusInternalServerError && v.r.Context().Err() == nil {
 		v.Log.Error("console_failed", "method", v.r.Method, "path", v.r.URL.Path, "actor", v.actor.Name, "error", err)

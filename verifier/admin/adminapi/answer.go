@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/curfew-project/curfew/verifier/admin"
 )
@@ -22,16 +23,8 @@ const (
 	Failed        admin.Code = "failed"           // the verifier is at fault
 )
 
-// statuses is the one map from codes to HTTP statuses.
+// statuses are the HTTP statuses of the codes of the API itself. The others say theirs.
 var statuses = map[admin.Code]int{
-	admin.Forbidden:   http.StatusForbidden,
-	admin.NotFound:    http.StatusNotFound,
-	admin.Conflict:    http.StatusConflict,
-	admin.Invalid:     http.StatusUnprocessableEntity,
-	admin.InFile:      http.StatusConflict,
-	admin.NoProvider:  http.StatusFailedDependency,
-	admin.Unavailable: http.StatusServiceUnavailable,
-
 	Unauthorized:  http.StatusUnauthorized,
 	CrossSite:     http.StatusForbidden,
 	BadRequest:    http.StatusBadRequest,
@@ -58,12 +51,17 @@ func asRefusal(err error) *admin.Error {
 	return refusal(Failed, "the verifier failed")
 }
 
+// statusOf is the HTTP status of a code; ok is false when there is no such code.
+func statusOf(code admin.Code) (status int, ok bool) {
+	if status, ok = statuses[code]; ok {
+		return status, true
+	}
+	return code.Status(), slices.Contains(admin.Codes(), code)
+}
+
 func refuse(w http.ResponseWriter, err error) {
 	refused := asRefusal(err)
-	status, ok := statuses[refused.Code]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
+	status, _ := statusOf(refused.Code)
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}

@@ -138,10 +138,17 @@ func (c *Client) refused(answer *http.Response) error {
 		return &Unreachable{c.where, err}
 	}
 	var refused admin.Error
-	if json.Unmarshal(text, &refused) != nil || statuses[refused.Code] != answer.StatusCode {
-		return &Unreachable{c.where, fmt.Errorf("something answers %s that is no verifier's administration", answer.Status)}
+	if json.Unmarshal(text, &refused) != nil {
+		return c.noVerifier(answer)
+	}
+	if status, ok := statusOf(refused.Code); !ok || status != answer.StatusCode {
+		return c.noVerifier(answer)
 	}
 	return &refused
+}
+
+func (c *Client) noVerifier(answer *http.Response) error {
+	return &Unreachable{c.where, fmt.Errorf("something answers %s that is no verifier's administration", answer.Status)}
 }
 
 // numbers are parameters that are left out when they are 0.

@@ -21,6 +21,5 @@ func PeerActor(known bool, uid, own int) (admin.Actor, bool) {
 
 // Status is the HTTP status of a code.
 func Status(code admin.Code) (int, bool) {
-	status, ok := statuses[code]
-	return status, ok
+	return statusOf(code)
 }
