@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,6 +194,9 @@ func TestC1_TwoAdministrators(t *testing.T) {
 	conflict := ask(second, "/environments/clinic", form)
 	says(t, conflict, http.StatusConflict, "Somebody else was faster", "Session timeout identity provider’s policy 8h not touched",
 		"Inactivity timeout off off 15m", "Name changed by both of you none Clinic Fernhill", "Version 3", "by clinics (console)")
+	if strings.Contains(textOf(t, conflict.Body.String()), "Version 2") {
+		t.Error("it shows what was there when the page was opened")
+	}
 	if env := w.env("clinic"); env.Version != 3 || env.Name != "Clinic" {
 		t.Fatalf("it was overwritten: %+v", env)
 	}
@@ -212,8 +216,14 @@ func TestC1_TwoAdministrators(t *testing.T) {
 	}
 	// A preview notices it too, and a form without a version changes nothing.
 	says(t, ask(second, "/environments/clinic", form), http.StatusConflict, "Version 4")
-	form.Del("version")
-	says(t, ask(second, "/environments/clinic", form), http.StatusConflict, "Somebody else was faster")
+	for _, version := range []string{"", "first", "1.0"} {
+		fresh := newWorld(t)
+		form := opened(t, fresh.console(clinics), "/environments/clinic")
+		sets("do", doApply, "name", "Fernhill", "version", version)(t, form)
+		if answer := ask(fresh.console(clinics), "/environments/clinic", form); answer.Code != http.StatusConflict || fresh.env("clinic").Version != 1 {
+			t.Errorf("version %q: %d", version, answer.Code)
+		}
+	}
 }
 
 // C2: the deployment's switches, with the reason where no provider answers, and what an environment has of them.
@@ -222,7 +232,7 @@ func TestC2_Switches(t *testing.T) {
 	handler := w.console(everything)
 	w.silent = true
 	answer := submit(t, handler, "/switches", doPreview, "switch.AllowCustomSessionDuration", "on")
-	says(t, answer, http.StatusUnprocessableEntity, "AllowCustomSessionDuration cannot be switched on: the identity provider of environment bank does not answer: connection refused")
+	says(t, answer, http.StatusFailedDependency, "AllowCustomSessionDuration cannot be switched on: the identity provider of environment bank does not answer: connection refused")
 	if form := formOf(t, answer.Body.String()); form.Get("switch.AllowCustomSessionDuration") != "on" {
 		t.Errorf("what was chosen is lost: %v", form)
 	}
@@ -504,6 +514,66 @@ func TestC5_Audit(t *testing.T) {
 	says(t, submit(t, handler, "/audit/verify", ""), http.StatusOK, "The chain is whole", whole.Last.Hash.String())
 }
 
+// Long lists come in pages: each entry once, with a way on exactly where there is more.
+func TestC3_Paging(t *testing.T) {
+	f := newFake()
+	version := f.history[0]
+	f.history = nil
+	for n := range int64(2*perPage + 1) {
+		version.Version = 2*perPage + 1 - n
+		f.history = append(f.history, version)
+	}
+	handler := mount(t, f, everything, true)
+	var counts []int
+	for at := "/environments/clinic/history"; at != ""; {
+		page := ask(handler, at, nil).Body.String()
+		counts, at = append(counts, strings.Count(page, "<h3>Version ")), ""
+		walk(t, page, func(name string, attrs map[string]string, text string, _ []string) {
+			if name == "a" && text == "Older" {
+				at = attrs["href"]
+			}
+		})
+	}
+	if !slices.Equal(counts, []int{perPage, perPage, 1}) {
+		t.Errorf("versions on each page: %v", counts)
+	}
+
+	w := newWorld(t)
+	for i := range sessionsPerPage + 1 {
+		w.now += 1000
+		w.signIn("clinic", "user-"+string(rune('a'+i%26)), "")
+	}
+	first := ask(w.console(clinics), "/sessions?environment=clinic", nil)
+	says(t, first, http.StatusOK, "51 sessions", "1 to 50 Older")
+	second := ask(w.console(clinics), "/sessions?environment=clinic&offset=50", nil)
+	says(t, second, http.StatusOK, "Newer 51 to 51")
+	if page := second.Body.String(); strings.Contains(page, ">Older<") || !strings.Contains(page, "environment=clinic&amp;offset=0") {
+		t.Error("the last page leads on, or does not lead back")
+	}
+	says(t, ask(w.console(clinics), "/sessions?offset=500", nil), http.StatusOK, "No session fits.", "Newer")
+	says(t, ask(w.console(clinics), "/sessions?offset=99999999999", nil), http.StatusOK, "No session fits.")
+}
+
+// An export goes on until there is no more, each entry once.
+func TestC5_AnExportIsWhole(t *testing.T) {
+	var at audit.Link
+	var all []audit.Entry
+	for range 2*audit.MaxLimit + 7 {
+		entry := at.Next(audit.Event{Kind: audit.SignIn})
+		all, at = append(all, entry), entry.Link()
+	}
+	handler := mount(t, exporting{newFake(), func(q audit.Query) ([]audit.Entry, error) {
+		if !q.Ascending || q.Subject != "amara" {
+			t.Errorf("%+v", q)
+		}
+		return all[q.After:min(int(q.After)+q.Limit, len(all))], nil
+	}}, everything, true)
+	found, err := audit.VerifyLines(ask(handler, "/audit/export?user=amara", nil).Body)
+	if err != nil || found.Entries != len(all) {
+		t.Errorf("%d of %d entries: %v", found.Entries, len(all), err)
+	}
+}
+
 // An export that breaks off is no file: the connection is cut.
 func TestC5_AnExportThatFailsIsCut(t *testing.T) {
 	f := newFake()
@@ -511,9 +581,9 @@ func TestC5_AnExportThatFailsIsCut(t *testing.T) {
 	for i := range full {
 		full[i] = audit.Entry{Seq: int64(i + 1), Event: audit.Event{Kind: audit.SignIn}}
 	}
-	calls := 0
+	var calls atomic.Int64
 	handler := mount(t, exporting{f, func(audit.Query) ([]audit.Entry, error) {
-		if calls++; calls == 1 {
+		if calls.Add(1) == 1 {
 			return full, nil
 		}
 		return nil, &admin.Error{Code: admin.Unavailable, Message: "the store cannot answer"}
@@ -526,7 +596,7 @@ func TestC5_AnExportThatFailsIsCut(t *testing.T) {
 	if _, err := audit.VerifyLines(answer.Body); err == nil {
 		t.Error("a part looks like the whole")
 	}
-	calls = 1
+	calls.Store(1)
 	if answer := ask(handler, "/audit/export", nil); answer.Code != http.StatusServiceUnavailable {
 		t.Errorf("a store that does not answer at all: %d", answer.Code)
 	}

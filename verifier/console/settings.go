@@ -87,8 +87,7 @@ func (v *visit) changeSettings() {
 }
 
 func (v *visit) showSettings(env admin.Environment, status int, f *form, notice string, problems settings.Problems) {
-	summary := f.refuse(problems, anchors{"session_timeout": "session_timeout", "inactivity_timeout": "inactivity_timeout", "clients": "clients",
-		"enforced": "clients", "matchers": "clients", "switch": "switches"}.withSwitches())
+	summary := f.refuse(problems, anchors{"clients": "clients", "enforced": "clients", "matchers": "clients", "switch": "switches"}.withSwitches())
 	data := settingsData{Form: f, Env: env, KindName: environmentKind(env.Kind), Living: grouped(env.Sessions), Changed: v.at(env.ChangedAt),
 		Open: len(f.Wrong("inactivity_timeout")) > 0 || len(f.Wrong("inactivity_warning")) > 0, Switches: v.switchRows(env, f),
 		Clients: clientRows(env.Clients), Session: timeout(env.Set.SessionTimeout), Inactivity: inactivity(env.Set.InactivityTimeout),

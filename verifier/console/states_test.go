@@ -89,7 +89,7 @@ func states() []state {
 		}},
 		{name: "settings-wrong", address: "/environments/clinic", form: sets("do", doPreview, "session_timeout", "30m", "session_warning", "soon", "origins", "http://clinic"),
 			change: refuse(admin.Invalid, "", wrongTimes...), status: http.StatusUnprocessableEntity},
-		{name: "settings-silent", address: "/environments/clinic", form: sets("do", doPreview, "switch.WSFedNonceCookieEnabled", "on"), status: http.StatusUnprocessableEntity,
+		{name: "settings-silent", address: "/environments/clinic", form: sets("do", doPreview, "switch.WSFedNonceCookieEnabled", "on"), status: http.StatusFailedDependency,
 			change: refuse(admin.NoProvider, "WSFedNonceCookieEnabled cannot be switched on: the identity provider of environment clinic does not answer: connection refused")},
 		{name: "settings-same", address: "/environments/clinic", form: sets("do", doPreview), change: func(f *fake) { f.outcome.Changes = nil }},
 		{name: "preview", address: "/environments/clinic", form: sets("do", doPreview, "session_timeout", "8h", "inactivity_warning", "90s", "switch.WSFedNonceCookieEnabled", "on")},
