@@ -81,7 +81,7 @@ func (v *visit) confirmUser(env admin.Environment, subject string, wrong error) 
 	if len(own) > 0 && own[0].Name != "" {
 		person = own[0].Name
 	}
-	data := endData{Form: v.fresh(addressOf(env, "end-user"), 0, draft{"subject": subject}), Back: "/sessions?" + url.Values{"environment": {env.ID}, "user": {subject}}.Encode(),
+	data := endData{Form: v.fresh(addressOf(env, "end-user")+"?"+url.Values{"subject": {subject}}.Encode(), 0, draft{"subject": subject}), Back: "/sessions?" + url.Values{"environment": {env.ID}, "user": {subject}}.Encode(),
 		Button: "End " + count(len(own), "session"), None: len(own) == 0,
 		Who: count(len(own), "living session") + " of " + person + " in " + labelOf(env) + ". The next request in each is refused."}
 	data.list(v, own, len(own))
