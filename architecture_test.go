@@ -59,6 +59,7 @@ var allowed = []struct {
 	{"verifier/store/...", []string{"shared/...", "verifier/session", "verifier/settings", "verifier/audit", "verifier/store/storetest", "verifier/store/sqlitefile"}},
 	{"verifier/engine", []string{"shared/...", "verifier/session", "verifier/settings", "verifier/audit", "verifier/proofcheck", "verifier/keyring"}},
 	{"verifier/admin/adminapi", []string{"shared/...", "verifier/admin", "verifier/audit", "verifier/settings", "verifier/session"}},
+	{"verifier/admin/admintest", []string{"verifier/admin"}},
 	{"verifier/admin", []string{"shared/...", "verifier/engine", "verifier/audit", "verifier/settings", "verifier/session"}},
 	{"verifier/console", []string{"shared/...", "verifier/admin", "verifier/audit", "verifier/settings", "verifier/session", "verifier/middleware"}},
 	{"verifier/api/apitest", []string{"shared/...", "verifier/proofcheck/prooftest"}},

@@ -26,6 +26,8 @@ var logEvents = map[string]string{
 	"config_refused":          "a changed configuration was refused; the old one stays in force",
 	"config_needs_restart":    "a changed configuration has values that count only after a restart",
 	"insecure_origin":         "an environment is served over plain http",
+	"sessions_not_ended":      "a configuration is in force, while sessions of environments that are gone could not be ended",
+	"admin_api_failed":        "the admin API could not answer through the verifier's own fault",
 	"http_server_error":       "a handler has failed, or a connection could not be taken",
 	"provider_reachable":      "an identity provider answers again, or for the first time",
 	"provider_unreachable":    "an identity provider does not answer",

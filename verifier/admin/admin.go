@@ -27,12 +27,8 @@ type Config struct {
 	Live     *settings.Live
 	Now      func() time.Time
 
-	// Serve makes the verifier ready for some environments, before they are in force. It gets all of them each time.
-	Serve func([]Served) error
 	// Provider tells the issuer of an environment's identity provider, and in words how it fares.
 	Provider func(environment string) (issuer, state string)
-	// Answers asks an environment's identity provider something, and says why it does not answer (C2).
-	Answers func(ctx context.Context, environment string) error
 	// Changed tells the pages of some environments that their settings have changed (A12).
 	Changed func(environments ...string)
 	// Reported are the pages of an environment that have asked for the agent's script (A10).
@@ -43,6 +39,14 @@ type Config struct {
 type Served struct {
 	ID       string
 	Provider string // the file's provider that it uses; empty: its own, in the file
+}
+
+// Prepared is a verifier that is ready for some environments. Nothing has changed for those that are in force.
+type Prepared interface {
+	// Commit puts it in force. It cannot fail.
+	Commit()
+	// Answers asks an environment's identity provider something, and says why it does not answer (C2).
+	Answers(ctx context.Context, environment string) error
 }
 
 // Admin is safe for concurrent use. Load it before anything else.
@@ -59,7 +63,7 @@ type Admin struct {
 // New makes an Admin.
 func New(c Config) (*Admin, error) {
 	if c.Sessions == nil || c.Engine == nil || c.Settings == nil || c.Audit == nil || c.Record == nil || c.Kept == nil || c.Flush == nil || c.Live == nil || c.Now == nil ||
-		c.Serve == nil || c.Provider == nil || c.Answers == nil || c.Changed == nil || c.Reported == nil {
+		c.Provider == nil || c.Changed == nil || c.Reported == nil {
 		return nil, errors.New("admin: every field of the configuration is required")
 	}
 	return &Admin{c: c, docs: map[string]settings.Revision{}}, nil
@@ -121,12 +125,12 @@ func (s state) inForce(id string) settings.Environment {
 	if declared, ok := s.base.find(id); ok {
 		env = declared.Fixed
 	}
-	env.ID, env.Kind, env.Version = id, doc.Kind, rev.Version
+	env.ID, env.Kind, env.Version, env.Born = id, doc.Kind, rev.Version, doc.Born
 	env.Switches = doc.On(s.deployment())
 	env.Settings = policy.Settings(doc.Settings).Switched(env.Switches)
 	env.Clients, env.Page.Name = doc.Clients, doc.Name
 	if len(doc.Origins) > 0 {
-		env.Origin, env.First = doc.Origins[0], doc.Origins[0]
+		env.Origin = doc.Origins[0]
 	}
 	return env
 }
@@ -172,20 +176,26 @@ func (s state) owned(id string) Owned {
 	return owned
 }
 
-// install puts a state in force.
-func (a *Admin) install(next state) error {
+// prepare makes the verifier ready for a state.
+func (s state) prepare() (Prepared, error) {
 	var served []Served
-	for _, id := range next.order() {
-		served = append(served, Served{ID: id, Provider: next.docs[id].Document.Provider})
+	for _, id := range s.order() {
+		served = append(served, Served{ID: id, Provider: s.docs[id].Document.Provider})
 	}
-	if err := a.c.Serve(served); err != nil {
-		return err
+	ready, err := s.base.Prepare(served)
+	if err != nil {
+		return nil, refuse(Unavailable, "%v", err)
 	}
+	return ready, nil
+}
+
+// install puts a state in force that the verifier is ready for.
+func (a *Admin) install(next state, ready Prepared) {
+	ready.Commit()
 	a.mu.Lock()
 	a.base, a.docs = next.base, next.docs
 	a.mu.Unlock()
 	a.c.Live.Set(next.all())
-	return nil
 }
 
 // hosts reports two environments that have the same host.

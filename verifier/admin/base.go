@@ -10,6 +10,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/audit"
+	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
@@ -23,6 +24,8 @@ type Base struct {
 	Providers     []string             // that environments made by administrators can use
 	Made          settings.Environment // what such an environment has besides its document
 	Reserved      []string             // origins that no environment may have
+	// Prepare makes the verifier ready for some environments of this file, all that there are going to be. It reads secrets.
+	Prepare func([]Served) (Prepared, error)
 }
 
 // Declared is an environment of the file.
@@ -44,15 +47,24 @@ func (b Base) find(id string) (Declared, bool) {
 // File is who made the changes that the configuration file makes.
 const File = "configuration file"
 
+// ErrEndings is in the tree of the error of a Load that is in force, while sessions of environments that are gone could not be ended. Nobody
+// can use them, and the next Load ends them.
+var ErrEndings = errors.New("sessions of environments that are gone could not be ended")
+
 // Load puts what the file says in force, together with what administrators have set. What the file changes is a new version like any
-// other. Where the two do not fit together, nothing changes, and the error says why. Environments that have left the file are removed, and
-// their sessions end.
+// other. Where the two do not fit together, or what was set is not what the audit says was set, nothing changes, and the error says why;
+// it is not ErrEndings then. Environments that have left the file are removed. Sessions of environments that are not served end.
 func (a *Admin) Load(ctx context.Context, base Base) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	latest, err := a.c.Settings.Latest(ctx)
 	if err != nil {
 		return unavailable(err)
+	}
+	for _, rev := range latest {
+		if err := settings.Vouched(ctx, rev, a.c.Audit); err != nil {
+			return err
+		}
 	}
 	now := a.clock()
 	before := state{base, map[string]settings.Revision{}}
@@ -61,10 +73,12 @@ func (a *Admin) Load(ctx context.Context, base Base) error {
 	}
 	var revisions []settings.Revision
 	var events []audit.Event
-	var gone []string
 	propose := func(id string, next settings.Document) {
 		last, known := before.docs[id]
 		old := last.Document
+		if id != settings.Deployment && (!known || old.Removed) {
+			next.Born = last.Version + 1
+		}
 		if !known && id != settings.Deployment {
 			old = settings.Blank()
 		}
@@ -90,10 +104,13 @@ func (a *Admin) Load(ctx context.Context, base Base) error {
 		}
 		doc.Removed = true
 		propose(id, doc)
-		gone = append(gone, id)
 	}
 	next := before.with(revisions...)
 	if err := next.fits(); err != nil {
+		return err
+	}
+	ready, err := next.prepare()
+	if err != nil {
 		return err
 	}
 	if len(revisions) > 0 {
@@ -104,17 +121,17 @@ func (a *Admin) Load(ctx context.Context, base Base) error {
 			a.c.Kept(e)
 		}
 	}
-	if err := a.install(next); err != nil {
-		return err
-	}
+	a.install(next, ready)
 	a.c.Changed(next.ids()...)
-	var failed error
-	for _, id := range gone {
-		if _, err := a.endAll(ctx, Actor{Name: File, All: true}, id, nil); err != nil {
-			failed = errors.Join(failed, err)
-		}
+	served := map[string]bool{settings.ReservedID: true}
+	for _, id := range next.ids() {
+		served[id] = true
 	}
-	return failed
+	gone := func(s session.Session) bool { return !served[s.User.Environment] }
+	if _, err := a.endAll(ctx, Actor{Name: File, All: true}, "", gone); err != nil {
+		return fmt.Errorf("%w: %w", ErrEndings, err)
+	}
+	return nil
 }
 
 // overlay is the document with what the file says.

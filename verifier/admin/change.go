@@ -3,9 +3,12 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/audit"
@@ -16,54 +19,106 @@ import (
 // that the actor saw: when there is another one now, somebody else was faster, and the change is refused with Conflict. With dryRun it only says what it
 // would do.
 func (a *Admin) Change(ctx context.Context, actor Actor, environment string, version int64, e Edit, dryRun bool) (Outcome, error) {
-	deployment := environment == settings.Deployment
 	if err := a.may(actor, environment); err != nil {
+		return Outcome{}, a.refused(actor, environment, err)
+	}
+	// The providers are asked before anybody else has to wait: that may take its time.
+	tried, err := a.plan(actor, environment, version, e, dryRun)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := a.precondition(ctx, tried); err != nil {
 		return Outcome{}, a.refused(actor, environment, err)
 	}
 	a.changing.Lock()
 	defer a.changing.Unlock()
+	p, err := a.plan(actor, environment, version, e, dryRun)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Environment: environment, Version: p.last.Version, Changes: settings.Diff(p.last.Document, p.rev.Document)}
+	if len(out.Changes) == 0 {
+		return out, nil
+	}
+	if out.Effects, err = a.effects(ctx, p.before, p.after); err != nil {
+		return Outcome{}, err
+	}
+	out.Notes = p.notes(out.Effects)
+	if out.Version = p.rev.Version; dryRun {
+		return out, nil
+	}
+	if err := a.keep(ctx, p.after, p.rev, eventsOf(p.rev, p.last.Document, true, out.Changes)); err != nil {
+		return Outcome{}, err
+	}
+	out.Applied = true
+	a.c.Changed(touched(p.before, p.after)...)
+	return out, nil
+}
+
+// plan is a change that is allowed.
+type plan struct {
+	before, after state
+	last, rev     settings.Revision
+}
+
+// plan judges a change by the state as it is now. What somebody only tries, and mistypes, is nothing to record.
+func (a *Admin) plan(actor Actor, environment string, version int64, e Edit, dryRun bool) (plan, error) {
+	deployment := environment == settings.Deployment
 	now := a.look()
 	last, ok := now.docs[environment]
 	if !deployment && (!ok || last.Document.Removed) {
-		return Outcome{}, unknownEnvironment(environment)
+		return plan{}, unknownEnvironment(environment)
+	}
+	if deployment && !ok {
+		last.Environment = settings.Deployment
 	}
 	if err := sameVersion(last, version); err != nil {
-		return Outcome{}, err
+		return plan{}, err
+	}
+	if e.Origins != nil && !actor.All {
+		return plan{}, a.refused(actor, environment, refuse(Forbidden, "%s may not change the origins of environment %s; who administers everything may", actor.Name, environment))
 	}
 	next, problems := e.apply(last.Document, deployment)
 	if err := now.inFile(environment, last.Document, next); err != nil {
-		return Outcome{}, a.refused(actor, environment, err)
+		return plan{}, a.refused(actor, environment, err)
 	}
 	rev := settings.Revision{Environment: environment, Version: last.Version + 1, At: a.clock(), By: actor.Name, Document: next}
 	after := now.with(rev)
 	problems = append(problems, after.judge(environment, last.Document)...)
 	if len(problems) > 0 {
-		return Outcome{}, a.refused(actor, environment, &Error{Code: Invalid, Problems: problems})
+		wrong := &Error{Code: Invalid, Problems: problems}
+		if dryRun {
+			return plan{}, wrong
+		}
+		return plan{}, a.refused(actor, environment, wrong)
 	}
-	if err := a.precondition(ctx, now, after); err != nil {
-		return Outcome{}, a.refused(actor, environment, err)
-	}
-	out := Outcome{Environment: environment, Version: last.Version, Changes: settings.Diff(last.Document, next)}
-	if len(out.Changes) == 0 {
-		return out, nil
-	}
-	var err error
-	if out.Effects, err = a.effects(ctx, now, after); err != nil {
-		return Outcome{}, err
-	}
-	if out.Version = rev.Version; dryRun {
-		return out, nil
-	}
-	if err := a.keep(ctx, after, rev, eventsOf(rev, last.Document, true, out.Changes)); err != nil {
-		return Outcome{}, err
-	}
-	out.Applied = true
-	a.c.Changed(touched(now, after)...)
-	return out, nil
+	return plan{now, after, last, rev}, nil
 }
 
-// keep makes a revision durable, with its events, and then puts the state in force.
+// notes says what else a change means for sessions.
+func (p plan) notes(of Effects) []string {
+	var notes []string
+	for _, origin := range p.last.Document.Origins {
+		if !slices.Contains(p.rev.Document.Origins, origin) {
+			notes = append(notes, fmt.Sprintf("Sessions that began at %s cannot be used any more; they end by their own deadlines.", origin))
+		}
+	}
+	if !slices.Equal(p.last.Document.Clients.Matchers, p.rev.Document.Clients.Matchers) && of.Recognised > 0 {
+		notes = append(notes, fmt.Sprintf("%d living sessions stay what they were recognised as when they began, until their next sign-in.", of.Recognised))
+	}
+	return notes
+}
+
+// keep makes a revision durable, with its events, and puts the state in force. Whatever could refuse it comes first.
 func (a *Admin) keep(ctx context.Context, next state, rev settings.Revision, events []audit.Event) error {
+	ready, err := next.prepare()
+	if err != nil {
+		return err
+	}
+	return a.commit(ctx, next, ready, rev, events)
+}
+
+func (a *Admin) commit(ctx context.Context, next state, ready Prepared, rev settings.Revision, events []audit.Event) error {
 	// An actor who goes away must not leave a change that is kept but not in force.
 	ctx = context.WithoutCancel(ctx)
 	if err := a.c.Settings.Append(ctx, []settings.Revision{rev}, events); err != nil {
@@ -75,11 +130,15 @@ func (a *Admin) keep(ctx context.Context, next state, rev settings.Revision, eve
 	for _, e := range events {
 		a.c.Kept(e)
 	}
-	return a.install(next)
+	a.install(next, ready)
+	return nil
 }
 
 func (a *Admin) may(actor Actor, environment string) error {
 	if environment == settings.Deployment && !actor.All || !actor.May(environment) {
+		if environment == "" && actor.Administers() {
+			return refuse(Forbidden, "%s may not administer everything; name one of the environments %s", actor.Name, strings.Join(actor.Environments, ", "))
+		}
 		return refuse(Forbidden, "%s may not administer %s", orNobody(actor.Name), named(environment))
 	}
 	return nil
@@ -93,8 +152,11 @@ func orNobody(name string) string {
 }
 
 func named(environment string) string {
-	if environment == settings.Deployment {
+	switch environment {
+	case settings.Deployment:
 		return "the deployment"
+	case "":
+		return "everything"
 	}
 	return "environment " + environment
 }
@@ -168,28 +230,52 @@ func (s state) judge(environment string, before settings.Document) settings.Prob
 	return all
 }
 
+// asking is how long providers have to answer, all together.
+const asking = 10 * time.Second
+
 // precondition refuses to switch something on where no identity provider answers (C2).
-func (a *Admin) precondition(ctx context.Context, before, after state) error {
-	var on []policy.Switch
-	for _, name := range policy.SwitchNames() {
-		if after.deployment().Switches[name] && !before.deployment().Switches[name] {
-			on = append(on, name)
-		}
+func (a *Admin) precondition(ctx context.Context, p plan) error {
+	ready, err := p.after.prepare()
+	if err != nil {
+		return err
 	}
-	asked := map[string]bool{}
+	return answering(ctx, p.before, p.after, ready)
+}
+
+// answering asks the providers of all environments in which a switch comes on.
+func answering(ctx context.Context, before, after state, ready Prepared) error {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	var ids []string
+	comesOn := map[string]policy.Switch{}
 	for _, id := range after.order() {
-		old, now := before.inForce(id).Switches, after.inForce(id).Switches
+		now := after.inForce(id).Switches
+		var old policy.Switches
+		if _, there := before.find(id); there {
+			old = before.inForce(id).Switches
+		}
 		for _, name := range policy.SwitchNames() {
-			if now.On(name) && !old.On(name) && !asked[id] {
-				asked[id] = true
-				if err := a.c.Answers(ctx, id); err != nil {
-					return refuse(NoProvider, "%s cannot be switched on: the identity provider of environment %s does not answer: %v", name, id, err)
-				}
+			if now.On(name) && !old.On(name) && comesOn[id] == "" {
+				comesOn[id] = name
+				ids = append(ids, id)
 			}
 		}
 	}
-	if len(on) > 0 && len(after.order()) == 0 {
-		return refuse(NoProvider, "%s cannot be switched on: there is no environment yet, and so no identity provider that answers", on[0])
+	answers := make([]error, len(ids))
+	var all sync.WaitGroup
+	for i, id := range ids {
+		all.Go(func() { answers[i] = ready.Answers(ctx, id) })
+	}
+	all.Wait()
+	for i, id := range ids {
+		if answers[i] != nil {
+			return refuse(NoProvider, "%s cannot be switched on: the identity provider of environment %s does not answer: %v", comesOn[id], id, answers[i])
+		}
+	}
+	for _, name := range policy.SwitchNames() {
+		if after.deployment().Switches[name] && !before.deployment().Switches[name] && len(after.order()) == 0 {
+			return refuse(NoProvider, "%s cannot be switched on: there is no environment yet, and so no identity provider that answers", name)
+		}
 	}
 	return nil
 }
@@ -199,11 +285,16 @@ func touched(before, after state) []string {
 	var ids []string
 	for _, id := range after.order() {
 		old, now := before.inForce(id), after.inForce(id)
-		if old.Settings != now.Settings || old.Switches != now.Switches || !sameClients(old.Clients, now.Clients) || old.Page.Name != now.Page.Name {
+		if old.Settings != now.Settings || old.Switches != now.Switches || !sameClients(old.Clients, now.Clients) || old.Page.Name != now.Page.Name || !slices.Equal(before.docs[id].Document.Origins, after.docs[id].Document.Origins) {
 			ids = append(ids, id)
 		}
 	}
 	return ids
+}
+
+// Refused records what somebody was not let do before any operation was asked for, by the console or the API.
+func (a *Admin) Refused(actor Actor, detail string) {
+	a.c.Record(audit.Event{At: a.clock(), Kind: audit.AdminRefused, Actor: actor.Name, Detail: detail})
 }
 
 // refused records what somebody was not let do.
@@ -211,17 +302,12 @@ func (a *Admin) refused(actor Actor, environment string, err error) error {
 	if environment == settings.Deployment {
 		environment = ""
 	}
-	a.c.Record(audit.Event{At: a.clock(), Kind: audit.AdminRefused, Environment: clip(environment), Actor: actor.Name, Detail: clipDetail(err.Error())})
+	a.c.Record(audit.Event{At: a.clock(), Kind: audit.AdminRefused, Environment: clip(environment), Actor: actor.Name, Detail: oneLine(err.Error())})
 	return err
 }
 
-// maxDetail bounds what one entry of the audit says.
-const maxDetail = 2000
-
-func clipDetail(text string) string {
-	text = strings.ReplaceAll(text, "\n", "; ")
-	return text[:min(len(text), maxDetail)]
-}
+// oneLine is a refusal as an entry of the audit has it. The audit bounds it.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
 // eventsOf are the audit's entries for a revision: one for each part that changed.
 func eventsOf(rev settings.Revision, before settings.Document, known bool, changes []settings.Change) []audit.Event {
@@ -234,7 +320,7 @@ func eventsOf(rev settings.Revision, before settings.Document, known bool, chang
 		if environment == settings.Deployment {
 			environment = ""
 		}
-		return audit.Event{At: rev.At, Kind: kind, Environment: environment, Actor: rev.By, Detail: clipDetail(strings.Join(lines, "; "))}
+		return audit.Event{At: rev.At, Kind: kind, Environment: environment, Actor: rev.By, Digest: rev.Digest(), Detail: strings.Join(lines, "; ")}
 	}
 	if !known && rev.Environment != settings.Deployment || before.Removed && !rev.Document.Removed {
 		return []audit.Event{entry(audit.EnvironmentCreated, changes)}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/curfew-project/curfew/shared/deadline"
+	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
@@ -33,6 +34,9 @@ func (a *Admin) effects(ctx context.Context, before, after state) (Effects, erro
 
 func (f *Effects) count(env settings.Environment, s session.Session, now int64) {
 	f.Living++
+	if s.Client != policy.Browser {
+		f.Recognised++
+	}
 	old, _ := s.State.Ends()
 	stepped := deadline.Step(s.State, deadline.Change{Settings: env.For(s.Check.Bypassed, s.Client)}, now)
 	ends, reason := stepped.Ends()

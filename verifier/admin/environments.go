@@ -80,16 +80,16 @@ func (a *Admin) view(now state, id string, sessions int) Environment {
 	return Environment{
 		ID: id, Name: doc.Name, Kind: doc.Kind, Origins: doc.Origins, Issuer: issuer, Provider: doc.Provider,
 		Version: rev.Version, ChangedAt: rev.At, ChangedBy: rev.By,
-		Set: doc.Settings, InForce: settings.Times(env.Settings), Switches: switchStates(doc, env.Switches), Clients: doc.Clients,
+		Set: doc.Settings, InForce: settings.Times(env.Settings), Switches: switchStates(doc, env.Switches, now.deployment()), Clients: doc.Clients,
 		Owned: now.owned(id), Sessions: sessions, ProviderState: fares,
 	}
 }
 
-func switchStates(doc settings.Document, on policy.Switches) []SwitchState {
+func switchStates(doc settings.Document, on policy.Switches, deployment settings.Document) []SwitchState {
 	var all []SwitchState
 	for _, name := range policy.SwitchNames() {
 		_, own := doc.Switches[name]
-		all = append(all, SwitchState{Name: name, On: on.On(name), Own: own})
+		all = append(all, SwitchState{Name: name, On: on.On(name), Own: own, Deployment: deployment.Switches[name]})
 	}
 	return all
 }
@@ -102,7 +102,7 @@ func (a *Admin) Deployment(_ context.Context, actor Actor) (DeploymentView, erro
 	now := a.look()
 	rev := now.docs[settings.Deployment]
 	on := settings.Document{Kind: settings.App}.On(rev.Document)
-	return DeploymentView{Version: rev.Version, ChangedAt: rev.At, ChangedBy: rev.By, Switches: switchStates(rev.Document, on),
+	return DeploymentView{Version: rev.Version, ChangedAt: rev.At, ChangedBy: rev.By, Switches: switchStates(rev.Document, on, rev.Document),
 		InFile: now.base.SwitchesOwned, Providers: slices.Clone(now.base.Providers)}, nil
 }
 
@@ -125,18 +125,23 @@ func (a *Admin) History(ctx context.Context, actor Actor, environment string, be
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	return Versions(revisions, limit), nil
+}
+
+// Versions says what each revision of one document changed, the newest first, up to limit. One more shows what the last of them changed.
+func Versions(revisions []settings.Revision, limit int) []Version {
 	found := []Version{}
 	for i, rev := range revisions[:min(len(revisions), limit)] {
 		var old settings.Document
 		switch {
 		case i+1 < len(revisions):
 			old = revisions[i+1].Document
-		case environment != settings.Deployment:
+		case rev.Environment != settings.Deployment:
 			old = settings.Blank()
 		}
 		found = append(found, Version{Revision: rev, Changes: settings.Diff(old, rev.Document)})
 	}
-	return found, nil
+	return found
 }
 
 // Reported lists the pages of an environment that have asked for the agent's script (A10).

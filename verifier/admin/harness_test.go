@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/admin"
+	"github.com/curfew-project/curfew/verifier/admin/admintest"
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/keyring"
@@ -46,7 +48,9 @@ type world struct {
 	silent  map[string]bool // environments whose provider does not answer
 	served  []admin.Served
 	changed []string
-	refuse  error // of Serve
+	refuse  error       // what nothing can be prepared for
+	stuck   atomic.Bool // the audit's journal does not get on
+	path    string      // of the ledger
 }
 
 // file is a configuration file with two environments that says nothing of their times.
@@ -78,7 +82,8 @@ func newWorld(t testing.TB) *world {
 	w.sessions, err = embedded.Open(context.Background(), filepath.Join(dir, "sessions.db"), embedded.Options{})
 	must(t, err)
 	t.Cleanup(func() { w.sessions.Close() })
-	w.ledger, err = ledger.Open(context.Background(), filepath.Join(dir, "admin.db"), ledger.Options{
+	w.path = filepath.Join(dir, "admin.db")
+	w.ledger, err = ledger.Open(context.Background(), w.path, ledger.Options{
 		Seal: func(text string) string { return ring.Sign(keyring.AuditEnd, "", []byte(text)) },
 		Sealed: func(text, seal string) bool {
 			got, err := ring.Open(keyring.AuditEnd, "", seal)
@@ -93,28 +98,16 @@ func newWorld(t testing.TB) *world {
 		defer w.mu.Unlock()
 		return time.UnixMilli(w.now)
 	}
-	w.engine, err = engine.New(engine.Config{Store: w.sessions, Ring: ring, Now: clock, Random: rand.Reader, Renewal: policy.MaxCookieRenewal, Record: record})
+	w.engine, err = engine.New(engine.Config{Store: w.sessions, Ring: ring, Now: clock, Random: rand.Reader, Renewal: policy.MaxCookieRenewal, Record: record,
+		Serves: func(env settings.Environment) bool {
+			now, ok := w.live.ByID(env.ID)
+			return ok && now.Born == env.Born
+		}})
 	must(t, err)
 	w.Admin, err = admin.New(admin.Config{
 		Sessions: w.sessions, Engine: w.engine, Settings: w.ledger.Settings(), Audit: w.ledger.Audit(), Record: record,
-		Kept: func(audit.Event) {}, Flush: func(context.Context) error { return nil }, Live: w.live, Now: clock,
-		Serve: func(served []admin.Served) error {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if w.refuse == nil {
-				w.served = served
-			}
-			return w.refuse
-		},
+		Kept: func(audit.Event) {}, Flush: w.flush, Live: w.live, Now: clock,
 		Provider: func(string) (string, string) { return "https://login.example", "reachable" },
-		Answers: func(_ context.Context, environment string) error {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if w.silent[environment] {
-				return errors.New("connection refused")
-			}
-			return nil
-		},
 		Changed: func(environments ...string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -123,8 +116,34 @@ func newWorld(t testing.TB) *world {
 		Reported: func(string) []admin.ReportedPage { return nil },
 	})
 	must(t, err)
-	must(t, w.Load(context.Background(), file()))
+	must(t, w.Load(context.Background(), w.file()))
 	return w
+}
+
+func (w *world) flush(ctx context.Context) error {
+	if w.stuck.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+// file is a configuration file of this world.
+func (w *world) file() admin.Base {
+	base := file()
+	locked := func(do func()) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		do()
+	}
+	base.Prepare = admintest.Prepare(
+		func(environment string) (silent bool) {
+			locked(func() { silent = w.silent[environment] })
+			return silent
+		},
+		func() (err error) { locked(func() { err = w.refuse }); return err },
+		func(served []admin.Served) { locked(func() { w.served = served }) })
+	return base
 }
 
 func must(t testing.TB, err error) {

@@ -3,12 +3,13 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
-	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 // bounds of the buckets of Overview.Left.
@@ -29,25 +30,47 @@ func (a *Admin) Overview(ctx context.Context, actor Actor, environment string) (
 	err := a.c.Sessions.Scan(ctx, environment, now, func(s session.Session) bool {
 		if actor.May(s.User.Environment) && !s.State.Ended(now) {
 			o.count(s, now)
+			if env, ok := a.c.Live.ByID(s.User.Environment); ok && env.Clients.Of(s.Client) != (settings.Enforced{Session: true, Inactivity: true}) {
+				o.Exempt++
+			}
 		}
 		return ctx.Err() == nil
 	})
 	if err != nil {
 		return Overview{}, unavailable(err)
 	}
-	if err := a.c.Flush(ctx); err != nil {
-		return Overview{}, unavailable(err)
+	o.EndsKnown = a.countEnds(ctx, actor, environment, &o) == nil
+	return o, ctx.Err()
+}
+
+// countEnds is the audit's part, without which the rest is shown all the same.
+func (a *Admin) countEnds(ctx context.Context, actor Actor, environment string, o *Overview) error {
+	if err := a.flush(ctx); err != nil {
+		return err
 	}
 	for _, of := range a.scopes(actor, environment) {
 		ends, err := a.c.Audit.Ends(ctx, of, o.Since)
 		if err != nil {
-			return Overview{}, unavailable(err)
+			return err
 		}
 		for reason, n := range ends {
 			o.Ends[reason] += n
 		}
 	}
-	return o, ctx.Err()
+	return nil
+}
+
+// flushing is how long whoever reads the audit waits for what is just being written.
+const flushing = 2 * time.Second
+
+// flush makes what was recorded so far a part of the audit.
+func (a *Admin) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushing)
+	defer cancel()
+	if err := a.c.Flush(ctx); err != nil {
+		return fmt.Errorf("%w (%w)", refuse(Unavailable, "the audit cannot be written just now, so what it has is not all there is"), err)
+	}
+	return nil
 }
 
 func (o *Overview) count(s session.Session, now int64) {
@@ -55,9 +78,6 @@ func (o *Overview) count(s session.Session, now int64) {
 	o.ByEnvID[s.User.Environment]++
 	if s.State.Phase(now) == wire.Warned {
 		o.Warned++
-	}
-	if s.Client != policy.Browser {
-		o.Exempt++
 	}
 	ends, _ := s.State.Ends()
 	last := len(o.Left) - 1
@@ -85,8 +105,8 @@ func (a *Admin) Audit(ctx context.Context, actor Actor, q audit.Query) ([]audit.
 			return nil, a.refused(actor, q.Environment, err)
 		}
 	}
-	if err := a.c.Flush(ctx); err != nil {
-		return nil, unavailable(err)
+	if err := a.flush(ctx); err != nil {
+		return nil, err
 	}
 	found, err := a.c.Audit.Search(ctx, q)
 	if err != nil {
@@ -95,15 +115,16 @@ func (a *Admin) Audit(ctx context.Context, actor Actor, q audit.Query) ([]audit.
 	return found, nil
 }
 
-// VerifyAudit goes through the whole chain. An *audit.Broken names the first entry that does not fit.
+// VerifyAudit goes through the whole chain and every version of the settings. An *audit.Broken names the first entry that does not fit, or
+// whose version does not.
 func (a *Admin) VerifyAudit(ctx context.Context, actor Actor, progress func(done, all int64)) (audit.Verified, error) {
 	if !actor.All {
 		return audit.Verified{}, a.refused(actor, "", refuse(Forbidden, "%s may not verify the audit", orNobody(actor.Name)))
 	}
-	if err := a.c.Flush(ctx); err != nil {
-		return audit.Verified{}, unavailable(err)
+	if err := a.flush(ctx); err != nil {
+		return audit.Verified{}, err
 	}
-	return audit.Verify(ctx, a.c.Audit, progress)
+	return settings.Verify(ctx, a.c.Settings, a.c.Audit, progress)
 }
 
 // searchFailed tells a search that makes no sense from a store that cannot answer.

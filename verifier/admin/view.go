@@ -44,6 +44,8 @@ type SwitchState struct {
 	On   bool          `json:"on"`
 	// Own says whether the environment has a value of its own; otherwise it inherits the deployment's, or has it off as a portal.
 	Own bool `json:"own"`
+	// Deployment is the deployment's value.
+	Deployment bool `json:"deployment"`
 }
 
 // DeploymentView is what holds for all environments.
@@ -63,6 +65,7 @@ type Outcome struct {
 	Version     int64             `json:"version"` // the one that the change makes; the present one when nothing changes
 	Changes     []settings.Change `json:"changes"`
 	Effects     Effects           `json:"effects"`
+	Notes       []string          `json:"notes,omitempty"` // what else it means for sessions, in words
 }
 
 // Effects are what a change means for the sessions that live now (A12).
@@ -73,6 +76,7 @@ type Effects struct {
 	SoonerCount int        `json:"sooner_count"`
 	LaterCount  int        `json:"later_count"` // sessions that end later
 	EndsAtOnce  int        `json:"ends_at_once"`
+	Recognised  int        `json:"recognised"` // sessions in a client that a matcher recognised
 }
 
 // MaxAffected is how many sessions Effects lists.
@@ -152,13 +156,15 @@ type Version struct {
 
 // Overview is what the first page of the console shows.
 type Overview struct {
-	Left    []Bucket            `json:"left"` // living sessions by the time until their first deadline
-	Ends    map[wire.Reason]int `json:"ends"` // endings of the last day
-	Living  int                 `json:"living"`
-	Warned  int                 `json:"warned"`
-	Exempt  int                 `json:"exempt"`
-	Since   int64               `json:"since"` // from when Ends counts, in milliseconds since the epoch
-	ByEnvID map[string]int      `json:"by_environment"`
+	Left   []Bucket            `json:"left"` // living sessions by the time until their first deadline
+	Ends   map[wire.Reason]int `json:"ends"` // endings of the last day
+	Living int                 `json:"living"`
+	Warned int                 `json:"warned"`
+	Exempt int                 `json:"exempt"` // from a timeout, because of their client
+	// EndsKnown is false while the audit cannot be read.
+	EndsKnown bool           `json:"ends_known"`
+	Since     int64          `json:"since"` // from when Ends counts, in milliseconds since the epoch
+	ByEnvID   map[string]int `json:"by_environment"`
 }
 
 // Bucket counts sessions whose first deadline is nearer than Below and not nearer than the bucket before; 0: by no deadline, or further.

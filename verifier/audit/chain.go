@@ -57,7 +57,7 @@ func digest(before Hash, seq int64, e Event) Hash {
 	text = append(text, before[:]...)
 	text = binary.BigEndian.AppendUint64(text, uint64(seq))
 	text = binary.BigEndian.AppendUint64(text, uint64(e.At))
-	for _, field := range [...]string{string(e.Kind), e.Environment, e.Session, e.Subject, e.Client, string(e.Reason), string(e.Code), e.Actor, e.Detail} {
+	for _, field := range [...]string{string(e.Kind), e.Environment, e.Session, e.Subject, e.Client, string(e.Reason), string(e.Code), e.Actor, e.Digest, e.Detail} {
 		text = binary.BigEndian.AppendUint64(text, uint64(len(field)))
 		text = append(text, field...)
 	}

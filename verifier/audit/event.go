@@ -61,6 +61,7 @@ type Event struct {
 	Reason      wire.Reason `json:"reason,omitempty"`
 	Code        wire.Code   `json:"code,omitempty"`
 	Actor       string      `json:"actor,omitempty"`  // the administrator who did it, or whose file
+	Digest      string      `json:"digest,omitempty"` // of what was set, where something was
 	Detail      string      `json:"detail,omitempty"` // for the operator, never with a secret or a whole proof
 }
 

@@ -29,6 +29,7 @@ type refusal struct {
 	kind        Kind
 	environment string
 	code        wire.Code
+	actor       string // so that nobody in particular cannot hide what an administrator tries
 }
 
 type bucket struct {
@@ -57,10 +58,10 @@ const maxRefusals = 1 << 12
 func (r *Restraint) passes(e Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := refusal{e.Kind, e.Environment, e.Code}
+	key := refusal{e.Kind, e.Environment, e.Code, e.Actor}
 	b := r.of[key]
 	if b == nil && len(r.of) >= maxRefusals {
-		key.environment = ""
+		key.environment, key.actor = "", ""
 		b = r.of[key]
 	}
 	if b == nil {
@@ -87,7 +88,7 @@ func (r *Restraint) Tell(now int64, all bool) {
 	r.mu.Lock()
 	for key, b := range r.of {
 		if b.held > 0 && (all || now-b.since >= tellAfter) {
-			told = append(told, Event{At: now, Kind: key.kind, Environment: key.environment, Code: key.code,
+			told = append(told, Event{At: now, Kind: key.kind, Environment: key.environment, Code: key.code, Actor: key.actor,
 				Detail: fmt.Sprintf("%d more of these in %d seconds were counted and not recorded one by one", b.held, max(now-b.since, 0)/1000+1)})
 			b.held = 0
 		}

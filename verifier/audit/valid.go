@@ -44,7 +44,7 @@ func CheckAll(events []Event) error {
 
 // tidy makes the texts fit for one JSON line of bounded length, which must give back exactly what was hashed.
 func (e Event) tidy() Event {
-	for _, text := range []*string{&e.Environment, &e.Session, &e.Subject, &e.Client, &e.Actor} {
+	for _, text := range []*string{&e.Environment, &e.Session, &e.Subject, &e.Client, &e.Actor, &e.Digest} {
 		*text = tidy(*text, MaxField)
 	}
 	e.Detail = tidy(e.Detail, MaxDetail)
@@ -70,7 +70,7 @@ func tidy(text string, most int) string {
 
 // size is about what an event takes in memory, in bytes.
 func (e Event) size() int {
-	return 200 + len(e.Environment) + len(e.Session) + len(e.Subject) + len(e.Client) + len(e.Actor) + len(e.Detail)
+	return 200 + len(e.Environment) + len(e.Session) + len(e.Subject) + len(e.Client) + len(e.Actor) + len(e.Digest) + len(e.Detail)
 }
 
 func list[T ~string](all []T) string {

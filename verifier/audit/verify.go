@@ -17,6 +17,11 @@ type Verified struct {
 // Verify goes through the whole chain of a store. The error is a *Broken that names the first entry that does not fit, or the
 // store's. progress, which may be nil, is told after each entry how many were looked at, and how many there are.
 func Verify(ctx context.Context, s Store, progress func(done, all int64)) (Verified, error) {
+	return VerifyEach(ctx, s, progress, func(Entry) {})
+}
+
+// VerifyEach is Verify that shows each entry that fits.
+func VerifyEach(ctx context.Context, s Store, progress func(done, all int64), each func(Entry)) (Verified, error) {
 	var found Verified
 	var at, end, dropped Link
 	err := s.Walk(ctx, func(first, last Link) error {
@@ -34,6 +39,7 @@ func Verify(ctx context.Context, s Store, progress func(done, all int64)) (Verif
 				return err
 			}
 		}
+		each(e)
 		if found.Entries++; progress != nil {
 			progress(at.Seq-found.First.Seq, end.Seq-found.First.Seq)
 		}

@@ -69,7 +69,7 @@ func TestLoad(t *testing.T) {
 	}
 	env := c.Environments[0]
 	if got, want := env.InForce(), (settings.Environment{
-		ID: "clinic", Kind: settings.App, Origin: "https://records.example", First: "https://records.example", ClockSkew: 30 * time.Second,
+		ID: "clinic", Kind: settings.App, Origin: "https://records.example", ClockSkew: 30 * time.Second,
 		Switches: policy.AllOn().With(policy.WSFedNonceCookieEnabled, false),
 		Settings: policy.Settings{SessionTimeout: 12 * time.Hour, SessionWarning: 20 * time.Minute,
 			InactivityTimeout: 15 * time.Minute, InactivityWarning: 2 * time.Minute, AnyActivityStays: true},
@@ -106,7 +106,7 @@ func TestWhatIsNotWrittenIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, want := c.Environments[0].InForce(), (settings.Environment{
-		ID: "a", Kind: settings.App, Origin: "https://a.example", First: "https://a.example",
+		ID: "a", Kind: settings.App, Origin: "https://a.example",
 		Settings: policy.Settings{SessionWarning: 20 * time.Minute, InactivityWarning: 2 * time.Minute},
 		Check:    settings.PolicyCheck{Interval: time.Hour, Budget: 8 * time.Hour, Cap: 24 * time.Hour, Absence: 2160 * time.Hour},
 		SignOut:  settings.SignOut{Clear: []string{"cache", "storage"}},

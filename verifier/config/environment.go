@@ -105,7 +105,7 @@ func (e Environment) Base() settings.Environment {
 		clear = *e.SignOut.ClearSiteData
 	}
 	return settings.Environment{
-		ID: e.ID, Kind: e.kind(), Origin: e.Origin, First: e.Origin, ClockSkew: time.Duration(e.Provider.ClockSkew),
+		ID: e.ID, Kind: e.kind(), Origin: e.Origin, ClockSkew: time.Duration(e.Provider.ClockSkew),
 		Check: settings.PolicyCheck{
 			Bypass:   e.PolicyCheck.Bypass,
 			Interval: orDefault(e.PolicyCheck.Interval, defaultInterval),

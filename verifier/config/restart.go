@@ -19,11 +19,21 @@ func NeedsRestart(old, new Config) []string {
 		{"cookie_renewal", old.CookieRenewal, new.CookieRenewal},
 		{"policy_checks", old.PolicyChecks, new.PolicyChecks},
 		{"admin.socket", old.Admin.Socket, new.Admin.Socket},
-		{"console", old.Console, new.Console},
+		{"console", withoutRoles(old.Console), withoutRoles(new.Console)},
 	} {
 		if !reflect.DeepEqual(part.old, part.new) {
 			all = append(all, part.key)
 		}
 	}
 	return all
+}
+
+// withoutRoles is a console without who may use it, which can change at any time.
+func withoutRoles(c *Console) *Console {
+	if c == nil {
+		return nil
+	}
+	without := *c
+	without.RoleClaim, without.Administrators, without.EnvironmentAdministrators = "", nil, nil
+	return &without
 }

@@ -275,7 +275,7 @@ func TestNeedsRestart(t *testing.T) {
 		{"CURFEW_LISTEN=:1", []string{"listen"}}, {"CURFEW_OPERATOR_LISTEN=:1", []string{"operator_listen"}}, {"CURFEW_PREFIX=/x/", []string{"prefix"}},
 		{"CURFEW_DATA=d", []string{"data", "keys", "admin.socket"}}, {"CURFEW_KEYS=k", []string{"keys"}}, {"CURFEW_TEXTS=t", []string{"texts"}},
 		{"CURFEW_COOKIE_RENEWAL=1m", []string{"cookie_renewal"}}, {"CURFEW_POLICY_CHECKS__RATE=1", []string{"policy_checks"}},
-		{"CURFEW_ADMIN__SOCKET=off", []string{"admin.socket"}}, {"CURFEW_CONSOLE__ROLE_CLAIM=r", []string{"console"}},
+		{"CURFEW_ADMIN__SOCKET=off", []string{"admin.socket"}}, {"CURFEW_CONSOLE__ROLE_CLAIM=r", nil}, {"CURFEW_CONSOLE__ORIGIN=https://other.example", []string{"console"}},
 		{"CURFEW_ENVIRONMENTS__CLINIC__SETTINGS__INACTIVITY_TIMEOUT=10m", nil}, {"CURFEW_SWITCHES__ALLOWCUSTOMSESSIONDURATION=true", nil},
 		{"CURFEW_LIMITS__SESSION_TIMEOUT__MIN=30m", nil}, {"CURFEW_ADMIN__TOKENS__DEPLOY__FILE=f", nil}, {"CURFEW_AUDIT__RETENTION=24h", nil},
 	} {

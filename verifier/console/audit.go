@@ -278,6 +278,8 @@ func (v *visit) export() {
 		}
 		if !sent {
 			h := v.w.Header()
+			// A large audit takes longer than any other answer may. Only administrators can ask for one.
+			_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{})
 			h.Set("Content-Type", "application/jsonl; charset=utf-8")
 			h.Set("Content-Disposition", `attachment; filename="curfew-audit-`+time.UnixMilli(v.now).In(v.Location).Format("20060102-150405")+`.jsonl"`)
 			sent = true

@@ -56,6 +56,8 @@ type Config struct {
 	Location *time.Location
 	// Role is what somebody lacks who may administer nothing, in words, such as “the role curfew-admin”.
 	Role string
+	// Refused records what somebody was not let do; nil: nobody does.
+	Refused func(actor admin.Actor, detail string)
 	// Log is for what goes wrong and is nobody's fault who uses the console; nil: it is not told.
 	Log *slog.Logger
 }

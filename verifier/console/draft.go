@@ -35,8 +35,9 @@ func enforcedKey(of string, client policy.Client) string {
 	return keyEnforced + of + "." + string(client)
 }
 
-// settingsDraft is what the form of an environment's settings holds before anybody has typed. What the configuration file fixes is not in it.
-func settingsDraft(env admin.Environment) draft {
+// settingsDraft is what the form of an environment's settings holds before anybody has typed. What the configuration file fixes is not in it, and
+// origins only for who administers all environments.
+func settingsDraft(env admin.Environment, all bool) draft {
 	d := draft{}
 	if set := env.Set; !env.Owned.Settings {
 		d[keySession], d["session_timeout"] = settings.Provider, ""
@@ -59,7 +60,7 @@ func settingsDraft(env admin.Environment) draft {
 	if !env.Owned.Name {
 		d["name"] = env.Name
 	}
-	if !env.Owned.Environment {
+	if all && !env.Owned.Environment {
 		d["origins"] = strings.Join(env.Origins, "\n")
 	}
 	return d

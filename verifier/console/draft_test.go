@@ -13,7 +13,7 @@ import (
 // What somebody did not touch is not in the edit, so that it cannot be taken back unseen.
 func TestC1_AnEditHasWhatWasTouched(t *testing.T) {
 	env := newFake().environments[1]
-	base := settingsDraft(env)
+	base := settingsDraft(env, true)
 	if e := base.edit(base, env.Clients.Matchers); e.SessionTimeout != nil || e.SessionWarning != nil || e.InactivityTimeout != nil || e.InactivityWarning != nil ||
 		e.AnyActivityStays != nil || e.Switches != nil || e.Clients != nil || e.Name != nil || e.Origins != nil || e.Preset != "" {
 		t.Errorf("nothing was touched: %+v", e)
@@ -51,7 +51,7 @@ func TestC1_AnEditHasWhatWasTouched(t *testing.T) {
 	// A length that does not count, because the other choice is made, is not there.
 	off := env
 	off.Set.SessionTimeout, off.Set.InactivityTimeout = 0, 0
-	base = settingsDraft(off)
+	base = settingsDraft(off, true)
 	d := maps.Clone(base)
 	d["session_timeout"], d["inactivity_timeout"] = "8h", "15m"
 	if e := d.edit(base, nil); e.SessionTimeout != nil || e.InactivityTimeout != nil {
@@ -71,10 +71,10 @@ func TestC3_WhatTheFileFixesHasNoField(t *testing.T) {
 		{admin.Owned{Settings: true}, []string{"any_activity_stays", "inactivity", "inactivity_timeout", "inactivity_warning", "session", "session_timeout", "session_warning"}},
 		{admin.Owned{Switches: true}, []string{"switch.AllowCustomInactivityDuration", "switch.AllowCustomSessionDuration", "switch.FCB.UCIInactivityTimeout", "switch.WSFedNonceCookieEnabled"}},
 	} {
-		all := settingsDraft(env)
+		all := settingsDraft(env, true)
 		owned := env
 		owned.Owned = c.owned
-		left := settingsDraft(owned)
+		left := settingsDraft(owned, true)
 		var gone []string
 		for _, key := range slices.Sorted(maps.Keys(all)) {
 			if _, there := left[key]; !there {

@@ -182,7 +182,7 @@ func newFake() *fake {
 				ChangedBy: "token deploy", Set: set, InForce: defaults, Switches: states(policy.AllowCustomInactivityDuration), Sessions: 342, ProviderState: "does not answer since 11:42 (unreachable)"},
 		},
 		deployment: admin.DeploymentView{Version: 2, ChangedAt: noon - 9*day, ChangedBy: "token deploy", Providers: []string{"staff", "patients"}, Switches: states(policy.WSFedNonceCookieEnabled)},
-		overview: admin.Overview{
+		overview: admin.Overview{EndsKnown: true,
 			Left:   []admin.Bucket{{Below: 5 * minute, Count: 14}, {Below: 15 * minute, Count: 212}, {Below: hour, Count: 371}, {Below: 4 * hour, Count: 498}, {Below: 12 * hour, Count: 406}, {Below: day, Count: 45}, {Count: 118}},
 			Ends:   map[wire.Reason]int{wire.Inactivity: 823, wire.SignedOut: 611, wire.SessionTimeout: 240, wire.SignedOutElsewhere: 37, wire.EndedByAdmin: 4, wire.KeyMismatch: 1},
 			Living: 1664, Warned: 23, Exempt: 88, Since: noon - day,

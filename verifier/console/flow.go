@@ -121,6 +121,7 @@ type previewData struct {
 	Hidden  []hidden
 	Changes []change
 	Effects admin.Effects
+	Notes   []string
 	Sooner  []affected
 	Cancel  string
 
@@ -129,7 +130,7 @@ type previewData struct {
 
 // preview shows what a change would do.
 func (v *visit) preview(f flow, out admin.Outcome) {
-	data := previewData{Form: f.form, Hidden: f.form.hidden(), Changes: changesOf(out.Changes), Effects: out.Effects,
+	data := previewData{Form: f.form, Hidden: f.form.hidden(), Changes: changesOf(out.Changes), Effects: out.Effects, Notes: out.Notes,
 		Sooner: v.affected(out.Effects.Sooner), Cancel: f.done, Living: grouped(out.Effects.Living), SoonerCount: grouped(out.Effects.SoonerCount),
 		LaterCount: grouped(out.Effects.LaterCount), EndsAtOnce: grouped(out.Effects.EndsAtOnce)}
 	v.show(http.StatusOK, "preview", page{Title: "Review the change: " + f.title, Lead: "Nothing has been changed yet.", Section: f.section,

@@ -147,7 +147,7 @@ func TestC3_SavePreviewBackApply(t *testing.T) {
 	w := newWorld(t)
 	w.allow("clinic")
 	w.signIn("clinic", "amara", "Amara Okafor")
-	handler := w.console(clinics)
+	handler := w.console(everything)
 	preview := submit(t, handler, "/environments/clinic", doPreview, "session", "custom", "session_timeout", "90m", "inactivity", "on", "inactivity_timeout", "15m",
 		"any_activity_stays", "yes", "enforced.session.phone", "yes", "switch.WSFedNonceCookieEnabled", "off", "name", "The clinic", "origins", "https://clinic.example\r\nhttps://ward.example")
 	says(t, preview, http.StatusOK, "Session timeout identity provider’s policy 1h30m", "Inactivity timeout off 15m", "Any activity stays no yes",
@@ -165,7 +165,7 @@ func TestC3_SavePreviewBackApply(t *testing.T) {
 	lands(t, handler, applied, "/environments/clinic", "Saved.")
 	env := w.env("clinic")
 	want := settings.Times{SessionTimeout: 90 * time.Minute, SessionWarning: 20 * time.Minute, InactivityTimeout: 15 * time.Minute, InactivityWarning: 2 * time.Minute, AnyActivityStays: true}
-	if env.Version != 3 || env.ChangedBy != "clinics (console)" || env.Set != want || env.Name != "The clinic" || !slices.Equal(env.Origins, []string{"https://clinic.example", "https://ward.example"}) ||
+	if env.Version != 3 || env.ChangedBy != "amara (console)" || env.Set != want || env.Name != "The clinic" || !slices.Equal(env.Origins, []string{"https://clinic.example", "https://ward.example"}) ||
 		env.Clients.Of(policy.Phone) != (settings.Enforced{Session: true}) {
 		t.Errorf("%+v", env)
 	}
@@ -238,9 +238,9 @@ func TestC2_Switches(t *testing.T) {
 	}
 	w.silent = false
 	lands(t, handler, press(t, handler, press(t, handler, answer, doPreview), doApply), "/switches", "Saved.")
-	says(t, ask(handler, "/switches", nil), http.StatusOK, "by amara (console)", "Switch AllowCustomSessionDuration as the deployment on")
+	says(t, ask(handler, "/switches", nil), http.StatusOK, "by amara (console)", "Switch AllowCustomSessionDuration off on")
 	says(t, ask(handler, "/environments/clinic", nil), http.StatusOK, "Inherit (on)", "Inherit (off)")
-	if w.env("clinic").Switches[0] != (admin.SwitchState{Name: policy.AllowCustomSessionDuration, On: true}) {
+	if w.env("clinic").Switches[0] != (admin.SwitchState{Name: policy.AllowCustomSessionDuration, On: true, Deployment: true}) {
 		t.Errorf("%+v", w.env("clinic").Switches)
 	}
 	lands(t, handler, submit(t, handler, "/environments/clinic", doApply, "session", "custom", "session_timeout", "8h"), "/environments/clinic", "Saved.")

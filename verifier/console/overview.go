@@ -18,6 +18,7 @@ type environmentRow struct {
 type overviewData struct {
 	Environments []environmentRow
 	Left, Ends   *chart
+	Unknown      bool // the audit cannot be read
 	Since        *instant
 
 	Living, Warned, Exempt, Ended string
@@ -36,8 +37,10 @@ func (v *visit) overview() {
 		return
 	}
 	data := overviewData{Left: leftChart(found.Left), Ends: endsChart(found.Ends), Since: v.at(found.Since),
-		Living: grouped(found.Living), Warned: grouped(found.Warned), Exempt: grouped(found.Exempt)}
-	data.Ended = grouped(data.Ends.Total)
+		Living: grouped(found.Living), Warned: grouped(found.Warned), Exempt: grouped(found.Exempt), Unknown: !found.EndsKnown}
+	if data.Ended = grouped(data.Ends.Total); data.Unknown {
+		data.Ended = "?"
+	}
 	for _, env := range environments {
 		data.Environments = append(data.Environments, environmentRow{env, labelOf(env), environmentKind(env.Kind),
 			timeout(env.InForce.SessionTimeout), inactivity(env.InForce.InactivityTimeout), grouped(env.Sessions), env.InForce.InactivityTimeout != env.Set.InactivityTimeout})

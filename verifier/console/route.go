@@ -60,11 +60,13 @@ func (c *console) serve(to route) http.HandlerFunc {
 		actor, person, ok := c.Actor(r)
 		v := &visit{console: c, w: w, r: r, actor: actor, person: person, now: c.Now().UnixMilli()}
 		if !ok || !actor.Administers() {
+			v.denied("the console was asked for by somebody without a role for it")
 			v.actor = admin.Actor{}
 			v.outside()
 			return
 		}
 		if to.all && !actor.All {
+			v.denied("a page of the console was asked for that is for administrators of everything: " + r.URL.Path)
 			v.message(http.StatusForbidden, "Not for you", "Only somebody who may administer all environments can do this.")
 			return
 		}
@@ -89,6 +91,7 @@ func (c *console) serve(to route) http.HandlerFunc {
 // posted reads a form, if it came from a page of this console that this session was shown. Otherwise it has answered.
 func (v *visit) posted() bool {
 	if err := v.origins.Check(v.r); err != nil {
+		v.denied("a form for the console came from another site")
 		v.message(http.StatusForbidden, "Not sent from here", "The form came from another site. Nothing was changed.")
 		return false
 	}
@@ -104,10 +107,18 @@ func (v *visit) posted() bool {
 	}
 	want := v.Token(v.r)
 	if want == "" || subtle.ConstantTimeCompare([]byte(v.r.PostForm.Get("token")), []byte(want)) != 1 {
+		v.denied("a form for the console was not of the session that sent it")
 		v.message(http.StatusForbidden, "The form is of another session", "You have signed in again since you opened it. Open the page once more; nothing was changed.")
 		return false
 	}
 	return true
+}
+
+// denied records what was not let do.
+func (v *visit) denied(detail string) {
+	if v.Refused != nil {
+		v.Refused(v.actor, detail)
+	}
 }
 
 // outside answers somebody who may administer nothing, and tells nothing else.

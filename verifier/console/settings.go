@@ -31,7 +31,7 @@ type settingsData struct {
 type switchRow struct {
 	Name, Says, Key string
 	On, Own         bool
-	Otherwise       string // what it is without a value of its own; empty where that is not known
+	Otherwise       string // what it is without a value of its own
 	Wrong           []string
 }
 
@@ -57,7 +57,7 @@ func (v *visit) settingsForm() {
 	if !ok {
 		return
 	}
-	v.showSettings(env, http.StatusOK, v.fresh(addressOf(env, ""), env.Version, settingsDraft(env)), "", nil)
+	v.showSettings(env, http.StatusOK, v.fresh(addressOf(env, ""), env.Version, settingsDraft(env, v.actor.All)), "", nil)
 }
 
 // addressOf is where a page of an environment is.
@@ -75,11 +75,11 @@ func (v *visit) changeSettings() {
 	if !ok {
 		return
 	}
-	f := v.form(addressOf(env, ""), settingsDraft(env))
+	f := v.form(addressOf(env, ""), settingsDraft(env, v.actor.All))
 	v.run(flow{
 		environment: env.ID, title: labelOf(env), place: placeOf(env), section: "overview", form: f,
 		edit: f.Values.edit(f.Base, env.Clients.Matchers), done: f.Action,
-		now: func() (draft, int64, error) { return settingsDraft(env), env.Version, nil },
+		now: func() (draft, int64, error) { return settingsDraft(env, v.actor.All), env.Version, nil },
 		show: func(status int, f *form, notice string, problems settings.Problems) {
 			v.showSettings(env, status, f, notice, problems)
 		},
@@ -118,25 +118,10 @@ func (a anchors) withSwitches() anchors {
 
 // switchRows are the switches of an environment's form.
 func (v *visit) switchRows(env admin.Environment, f *form) []switchRow {
-	deployment, known := map[policy.Switch]bool{}, false
-	if v.actor.All {
-		if view, err := v.Admin.Deployment(v.r.Context(), v.actor); err == nil {
-			for _, s := range view.Switches {
-				deployment[s.Name], known = s.On, true
-			}
-		}
-	}
 	var rows []switchRow
 	for _, s := range env.Switches {
 		row := switchRow{Name: string(s.Name), Says: switchWords[s.Name], Key: keySwitch + string(s.Name), On: s.On, Own: s.Own, Wrong: f.Wrong(string(s.Name))}
-		switch {
-		case env.Kind == settings.Portal:
-			row.Otherwise = off
-		case !s.Own:
-			row.Otherwise = settings.OnOff(s.On)
-		case known:
-			row.Otherwise = settings.OnOff(deployment[s.Name])
-		}
+		row.Otherwise = settings.OnOff(s.Deployment && env.Kind != settings.Portal)
 		rows = append(rows, row)
 	}
 	return rows

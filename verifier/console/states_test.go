@@ -47,7 +47,7 @@ func states() []state {
 	}
 	none := func(f *fake) {
 		f.environments, f.sessions, f.total, f.entries, f.history, f.reported = nil, nil, 0, nil, nil, nil
-		f.overview = admin.Overview{Since: noon - day}
+		f.overview = admin.Overview{EndsKnown: true, Since: noon - day}
 	}
 	empty := func(f *fake) {
 		kept := f.environments

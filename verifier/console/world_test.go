@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/admin"
+	"github.com/curfew-project/curfew/verifier/admin/admintest"
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/keyring"
@@ -72,18 +72,12 @@ func newWorld(t testing.TB) *world {
 	w.Admin, err = admin.New(admin.Config{
 		Sessions: w.sessions, Engine: w.engine, Settings: w.ledger.Settings(), Audit: w.ledger.Audit(), Record: record,
 		Kept: func(audit.Event) {}, Flush: func(context.Context) error { return nil }, Live: w.live, Now: clock,
-		Serve:    func([]admin.Served) error { return nil },
 		Provider: func(string) (string, string) { return "https://login.example", "reachable" },
-		Answers: func(context.Context, string) error {
-			if w.silent {
-				return errors.New("connection refused")
-			}
-			return nil
-		},
-		Changed: func(...string) {}, Reported: func(string) []admin.ReportedPage { return nil },
+		Changed:  func(...string) {}, Reported: func(string) []admin.ReportedPage { return nil },
 	})
 	must(t, err)
-	base := admin.Base{Limits: policy.DefaultLimits(), Providers: []string{"corporate"}, Made: settings.Environment{Check: check24}}
+	base := admin.Base{Limits: policy.DefaultLimits(), Providers: []string{"corporate"}, Made: settings.Environment{Check: check24},
+		Prepare: admintest.Prepare(func(string) bool { return w.silent }, nil, nil)}
 	bank := settings.New()
 	bank.Origins = []string{"https://bank.example"}
 	base.Environments = []admin.Declared{{Document: bank, Fixed: settings.Environment{ID: "bank", Check: check24}}}

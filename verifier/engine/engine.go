@@ -30,6 +30,9 @@ type Config struct {
 	Renewal time.Duration
 	// Record takes the audit's events; nil drops them.
 	Record audit.Recorder
+	// Serves reports whether an environment is served as it was when an operation began: it may have been removed meanwhile, or made anew.
+	// nil: all are.
+	Serves func(settings.Environment) bool
 	// Checks carries out policy checks (A5); nil never does, so that a session whose check is long overdue is refused.
 	Checks Checks
 }
@@ -51,6 +54,7 @@ type Engine struct {
 	renewal time.Duration
 	record  audit.Recorder
 	checks  Checks
+	serves  func(settings.Environment) bool
 	watches watches
 }
 
@@ -66,8 +70,12 @@ func New(c Config) (*Engine, error) {
 	if c.Record == nil {
 		c.Record = func(audit.Event) {}
 	}
+	if c.Serves == nil {
+		c.Serves = func(settings.Environment) bool { return true }
+	}
 	return &Engine{
-		store: c.Store, ring: c.Ring, now: c.Now, random: c.Random, renewal: c.Renewal, record: c.Record, checks: c.Checks,
+		serves: c.Serves,
+		store:  c.Store, ring: c.Ring, now: c.Now, random: c.Random, renewal: c.Renewal, record: c.Record, checks: c.Checks,
 		watches: watches{of: map[session.ID]map[*Watch]struct{}{}},
 		nonces:  proofcheck.Nonces{Ring: c.Ring, Life: nonceLife},
 	}, nil

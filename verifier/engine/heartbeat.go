@@ -162,8 +162,13 @@ func (e *Engine) recordProgress(before, after session.Session, stayed bool, last
 		e.record(audit.Event{At: now, Kind: kind, Environment: after.User.Environment, Session: after.ID.String(),
 			Subject: after.User.Subject, Detail: detail})
 	}
-	if warning := before.State.Warning(now); warning != wire.WarnNone && before.State.Warning(last) != warning {
+	warning := before.State.Warning(now)
+	if warning != wire.WarnNone && before.State.Warning(last) != warning {
 		tell(audit.Warned, string(warning))
+	}
+	// Other settings may warn at once (A12).
+	if next := after.State.Warning(now); next != wire.WarnNone && next != warning && after.State.Settings != before.State.Settings {
+		tell(audit.Warned, string(next))
 	}
 	if stayed && after.State.Active > before.State.Active {
 		tell(audit.Extended, "")

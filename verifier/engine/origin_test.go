@@ -12,7 +12,6 @@ import (
 func TestP6_OneEnvironmentTwoOrigins(t *testing.T) {
 	w := newWorld(t)
 	first := clinic
-	first.First = first.Origin
 	second := first
 	second.Origin = "https://portal.example"
 	b := w.browser(first)

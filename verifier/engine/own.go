@@ -78,7 +78,7 @@ func (e *Engine) EndOwn(ctx context.Context, env settings.Environment, cookie st
 		if s.State.Ended(now) {
 			continue
 		}
-		after, err := e.end(ctx, s, wire.SignedOutElsewhere, now)
+		after, err := e.endAs(ctx, s, wire.SignedOutElsewhere, s.User.Subject, now)
 		if err != nil {
 			return ended, err
 		}

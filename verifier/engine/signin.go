@@ -144,6 +144,13 @@ func (e *Engine) Begin(ctx context.Context, env settings.Environment, in SignIn)
 		}
 		return refused("a session of the user ended during the sign-in", ErrCredentials)
 	}
+	// So does an administrator who removed the environment: what ended its sessions may not have seen this one (P4).
+	if !e.serves(env) {
+		if _, err := e.end(ctx, s, wire.EndedByAdmin, e.clock()); err != nil {
+			return session.Session{}, "", err
+		}
+		return refused("the environment was removed during the sign-in", refuse(wire.UnknownOrigin, "the environment was removed during the sign-in"))
+	}
 	e.record(audit.Event{At: now, Kind: audit.SignIn, Environment: env.ID, Session: s.ID.String(), Subject: who.Subject,
 		Client: string(s.Client), Detail: signInDetail(env, in, s)})
 	if replace {

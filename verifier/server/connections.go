@@ -35,39 +35,69 @@ func newConnections(o Options, record audit.Recorder, told func(map[string]*prov
 	return &connections{o: o, record: record, told: told, of: map[string]connection{}}
 }
 
-// serve makes the connections of some environments of a configuration. A provider that stays as it was is kept, with all that is known
-// of it; on an error nothing changes.
-func (c *connections) serve(file config.Config, served []admin.Served) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	next := map[string]connection{}
+// prepared are the connections of some environments, before they are in force; it is an admin.Prepared.
+type prepared struct {
+	in        *connections
+	of        map[string]connection
+	committed func(ids []string)
+	ids       []string
+}
+
+// prepare makes the connections of some environments of a configuration. A provider that stays as it was is kept, with all that is known
+// of it.
+func (c *connections) prepare(file config.Config, served []admin.Served) (*prepared, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	next := &prepared{in: c, of: map[string]connection{}}
 	for _, s := range served {
 		env, err := declared(file, s)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		one, err := c.connect(env)
-		if err != nil {
-			return err
+		if next.of[s.ID], err = c.connect(env); err != nil {
+			return nil, err
 		}
-		next[s.ID] = one
+		next.ids = append(next.ids, s.ID)
+	}
+	return next, nil
+}
+
+// Commit puts the connections in force.
+func (p *prepared) Commit() {
+	c := p.in
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	providers := map[string]*provider.Provider{}
+	for id, one := range p.of {
+		if old := c.of[id]; old.Provider == one.Provider {
+			one.stop = old.stop // it may have been begun since
+		}
+		if one.stop == nil && c.probing != nil {
+			one.stop = c.probing(one.Provider)
+		}
+		p.of[id] = one
+		providers[id] = one.Provider
 	}
 	for id, old := range c.of {
-		if now, there := next[id]; (!there || now.Provider != old.Provider) && old.stop != nil {
+		if now, there := p.of[id]; (!there || now.Provider != old.Provider) && old.stop != nil {
 			old.stop()
 		}
 	}
-	providers := map[string]*provider.Provider{}
-	for id, one := range next {
-		if one.stop == nil && c.probing != nil {
-			one.stop = c.probing(one.Provider)
-			next[id] = one
-		}
-		providers[id] = one.Provider
-	}
-	c.of = next
+	c.of = p.of
 	c.told(providers)
-	return nil
+	p.committed(p.ids)
+}
+
+// Answers asks a provider now (C2).
+func (p *prepared) Answers(ctx context.Context, environment string) error {
+	one, ok := p.of[environment]
+	if !ok {
+		return fmt.Errorf("environment %s has no provider", environment)
+	}
+	if err := one.Provider.Probe(ctx); err != nil {
+		return err
+	}
+	return one.Provider.Ready(ctx)
 }
 
 // declared is an environment as the file has it, or one that an administrator made, which uses one of the file's providers.
@@ -134,18 +164,6 @@ func (c *connections) look(environment string) (issuer, state string) {
 		return "", ""
 	}
 	return one.Provider.Issuer(), stateText(one.Provider.State())
-}
-
-// answers asks a provider now (C2).
-func (c *connections) answers(ctx context.Context, environment string) error {
-	one, ok := c.get(environment)
-	if !ok {
-		return fmt.Errorf("environment %s has no provider", environment)
-	}
-	if err := one.Provider.Probe(ctx); err != nil {
-		return err
-	}
-	return one.Provider.Ready(ctx)
 }
 
 // probe keeps every provider's State true until ctx ends.

@@ -29,6 +29,7 @@ func (s *Server) newConsole(c config.Config) (*console, error) {
 	own.site, own.api, mux = s.handlers(c, live)
 	inside, err := pages.New(pages.Config{
 		Admin: s.admin, Actor: own.actor, Token: own.token, Now: s.o.Now, Prefix: c.Prefix, Location: s.o.Zone,
+		Role: roleWords(c.Console), Refused: s.admin.Refused, Log: s.o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -67,8 +68,30 @@ func (c *console) actor(r *http.Request) (actor admin.Actor, person string, ok b
 	if err != nil {
 		return admin.Actor{}, person, false
 	}
-	actor = c.access.person(user.Subject+" (console)", rolesOf(token, c.access.roleClaim()))
+	actor = c.access.person(signature(user), rolesOf(token, c.access.roleClaim()))
 	return actor, person, actor.Administers()
+}
+
+// signature is how somebody stands in the history and the audit: the name, for people to read, and the beginning of the subject, because
+// names can be chosen.
+func signature(user middleware.User) string {
+	short := user.Subject[:min(len(user.Subject), 12)]
+	if user.Name == "" {
+		return short + " (console)"
+	}
+	return user.Name + " (console, " + short + ")"
+}
+
+// roleWords says what somebody lacks who may administer nothing.
+func roleWords(c *config.Console) string {
+	roles := c.Administrators
+	for _, more := range c.EnvironmentAdministrators {
+		roles = append(roles[:len(roles):len(roles)], more...)
+	}
+	if len(roles) == 1 {
+		return "the role " + roles[0]
+	}
+	return "a role for it"
 }
 
 // token is what the forms of a session carry, so that no other page can send them.

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -16,18 +17,38 @@ import (
 // Reload puts a changed configuration in force. What cannot change while the verifier runs stays as it was, and the log names it. On an
 // error everything stays as it was.
 func (s *Server) Reload(ctx context.Context, c config.Config) error {
-	s.fileMu.Lock()
-	before := s.file
-	s.fileMu.Unlock()
+	before := s.configuration()
 	if later := config.NeedsRestart(before, c); len(later) > 0 {
 		s.o.Log.Warn("config_needs_restart", "keys", strings.Join(later, ", "))
 	}
-	c.Console, c.Admin.Socket = before.Console, before.Admin.Socket
+	c.Console, c.Admin.Socket = roles(before.Console, c.Console), before.Admin.Socket
 	if err := s.load(ctx, c); err != nil {
 		s.RefuseConfig(err)
 		return err
 	}
 	return nil
+}
+
+// roles is the console as it is, with who may use it as a changed configuration says: somebody who is to administer nothing any more must
+// not go on until the next restart.
+func roles(before, after *config.Console) *config.Console {
+	if before == nil {
+		return nil
+	}
+	now := *before
+	if after == nil {
+		now.Administrators, now.EnvironmentAdministrators = nil, nil
+	} else {
+		now.RoleClaim, now.Administrators, now.EnvironmentAdministrators = after.RoleClaim, after.Administrators, after.EnvironmentAdministrators
+	}
+	return &now
+}
+
+// configuration is the one in force.
+func (s *Server) configuration() config.Config {
+	s.fileMu.Lock()
+	defer s.fileMu.Unlock()
+	return s.file
 }
 
 // RefuseConfig records that a changed configuration was refused. The old one stays in force.
@@ -46,16 +67,15 @@ func (s *Server) load(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.fileMu.Lock()
-	before := s.file
-	s.file = c
-	s.fileMu.Unlock()
-	if err := s.admin.Load(ctx, base(c)); err != nil {
-		s.fileMu.Lock()
-		s.file = before
-		s.fileMu.Unlock()
+	err = s.admin.Load(ctx, s.base(c))
+	if errors.Is(err, admin.ErrEndings) {
+		s.o.Log.Error("sessions_not_ended", "error", err)
+	} else if err != nil {
 		return err
 	}
+	s.fileMu.Lock()
+	s.file = c
+	s.fileMu.Unlock()
 	s.access.set(c, tokens)
 	for _, e := range c.Environments {
 		if env := e.Base(); !env.Secure() {
@@ -69,29 +89,20 @@ func (s *Server) load(ctx context.Context, c config.Config) error {
 	return nil
 }
 
-// serve makes the connections of the environments that there are going to be.
-func (s *Server) serve(served []admin.Served) error {
-	s.fileMu.Lock()
-	c := s.file
-	s.fileMu.Unlock()
-	ids := make([]string, 0, len(served))
-	for _, one := range served {
-		ids = append(ids, one.ID)
-	}
-	if s.console != nil {
-		ids = append(ids, config.ConsoleID)
-		served = append(served, admin.Served{ID: config.ConsoleID})
-	}
-	if err := s.connections.serve(c, served); err != nil {
-		return err
-	}
-	s.metrics.SetEnvironments(ids)
-	return nil
-}
-
 // base is what the file says to the administration.
-func base(c config.Config) admin.Base {
+func (s *Server) base(c config.Config) admin.Base {
 	b := admin.Base{Limits: c.PolicyLimits(), Made: config.Environment{}.Base()}
+	b.Prepare = func(served []admin.Served) (admin.Prepared, error) {
+		if s.console != nil {
+			served = append(served, admin.Served{ID: config.ConsoleID})
+		}
+		ready, err := s.connections.prepare(c, served)
+		if err != nil {
+			return nil, err
+		}
+		ready.committed = s.metrics.SetEnvironments
+		return ready, nil
+	}
 	deployment, owned := c.DeploymentDocument()
 	b.Switches, b.SwitchesOwned = deployment.Switches, owned
 	for _, e := range c.Environments {

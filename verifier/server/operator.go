@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,7 +23,7 @@ func (s *Server) Operator() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics.Handler(s.o.Log))
-	mux.Handle("/admin/", adminapi.New(s.admin, s.access.bearer, s.o.Now))
+	mux.Handle("/admin/", adminapi.New(s.admin, s.access.bearer, s.o.Now, s.o.Log))
 	if s.console != nil {
 		mux.Handle("/", s.console.handler)
 	}
@@ -30,7 +31,9 @@ func (s *Server) Operator() http.Handler {
 }
 
 // Local is the handler for the local socket: whoever may open it administers everything. Serve it with adminapi.ConnContext.
-func (s *Server) Local() http.Handler { return adminapi.New(s.admin, adminapi.SocketActor, s.o.Now) }
+func (s *Server) Local() http.Handler {
+	return adminapi.New(s.admin, adminapi.SocketActor, s.o.Now, s.o.Log)
+}
 
 // ServeLocal answers on the local socket until ctx ends.
 func ServeLocal(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
@@ -49,7 +52,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "ok\n")
 	}
 	// Sessions are judged without the ledger; what happens meanwhile waits in memory.
-	if err := s.ledger.Ready(r.Context()); err != nil {
+	if err := errors.Join(s.ledger.Ready(r.Context()), s.journal.Ready()); err != nil {
 		fmt.Fprintf(w, "ledger: %v\n", err)
 	}
 	for _, env := range s.live.All() {
@@ -75,7 +78,7 @@ func (s *Server) observe() {
 			return versions
 		},
 		Stores: func(ctx context.Context) map[string]error {
-			return map[string]error{"sessions": s.store.Ready(ctx), "ledger": s.ledger.Ready(ctx)}
+			return map[string]error{"sessions": s.store.Ready(ctx), "ledger": errors.Join(s.ledger.Ready(ctx), s.journal.Ready())}
 		},
 		Streams: func() int {
 			open := s.api.Streams()
@@ -87,10 +90,9 @@ func (s *Server) observe() {
 	})
 }
 
-// recorder takes the audit's events: into the log, counted, and kept or passed on.
-func recorder(log *slog.Logger, m *metrics.Metrics, keep audit.Recorder) audit.Recorder {
+// recorder takes the audit's events: into the log, and kept or passed on.
+func recorder(log *slog.Logger, keep audit.Recorder) audit.Recorder {
 	return func(e audit.Event) {
-		m.Event(e)
 		keep(e)
 		attrs := []any{"at", e.At, "environment", e.Environment}
 		for _, a := range []struct{ key, value string }{

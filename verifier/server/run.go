@@ -111,9 +111,7 @@ func (s *Server) trim(ctx context.Context) {
 }
 
 func (s *Server) trimOnce(ctx context.Context) error {
-	s.fileMu.Lock()
-	keep := time.Duration(s.file.Audit.Retention)
-	s.fileMu.Unlock()
+	keep := time.Duration(s.configuration().Audit.Retention)
 	if keep == 0 {
 		return nil
 	}

@@ -144,13 +144,17 @@ func (s *Server) open(ctx context.Context, c config.Config) error {
 // assemble makes everything from what is kept and what the configuration says.
 func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	var err error
-	s.restraint = audit.NewRestraint(s.journal.Record)
-	record := recorder(s.o.Log, s.metrics, s.restraint.Record)
-	s.record = record
-	s.access.refused = func(detail string) {
-		record(audit.Event{At: s.o.Now().UnixMilli(), Kind: audit.AdminRefused, Detail: detail})
+	s.restraint = audit.NewRestraint(recorder(s.o.Log, s.journal.Record))
+	record := func(e audit.Event) {
+		s.metrics.Event(e)
+		s.restraint.Record(e)
 	}
-	kept := recorder(s.o.Log, s.metrics, func(e audit.Event) { s.journal.Forwarded(e) })
+	s.record = record
+	passOn := recorder(s.o.Log, func(e audit.Event) { s.journal.Forwarded(e) })
+	kept := func(e audit.Event) {
+		s.metrics.Event(e)
+		passOn(e)
+	}
 	s.checker, err = policycheck.New(policycheck.Config{
 		Rate: c.PolicyChecks.Rate, Concurrency: int(c.PolicyChecks.Concurrency), Now: s.o.Now, Log: s.o.Log, Count: s.metrics.PolicyCheck,
 	})
@@ -159,7 +163,7 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	}
 	s.engine, err = engine.New(engine.Config{
 		Store: s.store, Ring: s.ring, Now: s.o.Now, Random: s.o.Random,
-		Renewal: time.Duration(c.CookieRenewal), Record: record, Checks: s.checker,
+		Renewal: time.Duration(c.CookieRenewal), Record: record, Checks: s.checker, Serves: s.serves,
 	})
 	if err != nil {
 		return err
@@ -167,7 +171,7 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	s.connections = newConnections(s.o, record, s.checker.Serve)
 	s.admin, err = admin.New(admin.Config{
 		Sessions: s.store, Engine: s.engine, Settings: s.ledger.Settings(), Audit: s.ledger.Audit(), Record: record, Kept: kept, Flush: s.journal.Flush, Live: s.live,
-		Now: s.o.Now, Serve: s.serve, Provider: s.connections.look, Answers: s.connections.answers, Changed: s.engine.SettingsChanged,
+		Now: s.o.Now, Provider: s.connections.look, Changed: s.engine.SettingsChanged,
 		Reported: s.reported.list,
 	})
 	if err != nil {
@@ -201,6 +205,12 @@ func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api
 	}).Register(mux, s.metrics.Timed)
 	s.registerAgent(mux, site)
 	return site, a, mux
+}
+
+// serves reports whether an environment is still the one that it was. The console always is.
+func (s *Server) serves(env settings.Environment) bool {
+	now, ok := s.live.ByID(env.ID)
+	return env.ID == config.ConsoleID || ok && now.Born == env.Born
 }
 
 // Public is the handler for browsers and reverse proxies. It answers below the prefix, and for the web resource at any depth.

@@ -24,6 +24,9 @@ type Document struct {
 	Switches map[policy.Switch]bool `json:"switches,omitempty"` // a switch that is not there is as in the deployment
 	Clients  Clients                `json:"clients,omitzero"`
 	Removed  bool                   `json:"removed,omitempty"`
+	// Born is the version at which the environment was made, or made again after it was removed. A sign-in that began before belongs to
+	// another one.
+	Born int64 `json:"born,omitempty"`
 }
 
 // Times are policy.Settings as people write them.
@@ -119,7 +122,8 @@ func orNone(text string) string {
 
 // Diff lists what differs between two versions, in the order in which people are shown it.
 func Diff(before, after Document) []Change {
-	old, now := before.fields(), after.fields()
+	deployment := after.Kind == "" // which inherits from nobody
+	old, now := before.fields(deployment), after.fields(deployment)
 	var all []Change
 	for i := range now {
 		if old[i].value != now[i].value {
@@ -132,7 +136,7 @@ func Diff(before, after Document) []Change {
 type field struct{ name, value string }
 
 // fields are all values, always the same ones in the same order.
-func (d Document) fields() []field {
+func (d Document) fields(deployment bool) []field {
 	all := []field{
 		{"removed", strconv.FormatBool(d.Removed)},
 		{"kind", string(d.Kind)},
@@ -148,6 +152,9 @@ func (d Document) fields() []field {
 	for _, name := range policy.SwitchNames() {
 		value, own := d.Switches[name]
 		text := "inherit"
+		if deployment {
+			text = OnOff(false)
+		}
 		if own {
 			text = OnOff(value)
 		}

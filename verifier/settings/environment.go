@@ -28,8 +28,6 @@ type Environment struct {
 	// Origin is scheme://host[:port], without a slash at the end: what browsers call the application. An environment with several
 	// origins is one Environment for each, which differ in nothing else.
 	Origin string
-	// First is the environment's first origin, which Origin may be.
-	First string
 	// Settings are the times in force: what is set, as far as the switches allow.
 	Settings policy.Settings
 	Switches policy.Switches
@@ -39,8 +37,9 @@ type Environment struct {
 	Page     Page
 	// ClockSkew is how much earlier than the last session's end auth_time may be by the provider's clock (B1); default 0.
 	ClockSkew time.Duration
-	// Version is that of the document that is in force; 0 where administrators have nothing to decide.
-	Version int64
+	// Version is that of the document that is in force, and Born the one at which the environment was made; 0 where administrators have
+	// nothing to decide.
+	Version, Born int64
 }
 
 // PolicyCheck is how the identity provider is asked whether a user may go on (A5 to A7). Whole seconds.
@@ -84,12 +83,7 @@ func (e Environment) For(bypassed bool, client policy.Client) policy.Settings {
 }
 
 // Scope is what a token is bound to that is good in this environment at this origin only (P6).
-func (e Environment) Scope() string {
-	if e.First == "" || e.Origin == e.First {
-		return e.ID
-	}
-	return e.ID + " " + e.Origin
-}
+func (e Environment) Scope() string { return e.ID + " " + e.Origin }
 
 // Label is what administrators call the environment.
 func (e Environment) Label() string {

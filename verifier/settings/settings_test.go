@@ -114,10 +114,10 @@ func TestA11_On(t *testing.T) {
 
 // C1: an environment with several origins is one, at each of them; tokens of one origin are worth nothing at another (P6).
 func TestC1_Live(t *testing.T) {
-	first := Environment{ID: "clinic", Origin: "https://a.example", First: "https://a.example"}
+	first := Environment{ID: "clinic", Origin: "https://a.example"}
 	second := first
 	second.Origin = "https://B.example:8443"
-	live := NewLive(first, second, Environment{ID: "bank", Origin: "https://bank.example", First: "https://bank.example"})
+	live := NewLive(first, second, Environment{ID: "bank", Origin: "https://bank.example"})
 	if all := live.All(); len(all) != 2 || all[0].Origin != first.Origin {
 		t.Errorf("%+v", all)
 	}
@@ -126,7 +126,7 @@ func TestC1_Live(t *testing.T) {
 			t.Errorf("%s: %+v", host, got)
 		}
 	}
-	if first.Scope() == second.Scope() || first.Scope() != "clinic" {
+	if first.Scope() == second.Scope() || first.Scope() == first.ID {
 		t.Errorf("scopes %q and %q", first.Scope(), second.Scope())
 	}
 	live.Set(nil)

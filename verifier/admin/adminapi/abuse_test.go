@@ -2,6 +2,7 @@ package adminapi_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -169,7 +170,7 @@ func TestC6_CookiesSayNothing(t *testing.T) {
 			t.Errorf("%s shows cookies", r.URL)
 		}
 		return admin.Actor{}, false
-	}, nil)
+	}, nil, slog.New(slog.DiscardHandler))
 	for _, address := range append(adminapi.Addresses(), adminapi.Address{Method: "GET", Path: "nothing"}) {
 		r := httptest.NewRequest(address.Method, adminapi.Prefix+address.Path, nil)
 		r.Header.Set("Cookie", "session=x")

@@ -3,6 +3,7 @@
 package adminapi
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,7 +49,8 @@ func routes() []route {
 
 // New is the API of an administration. authenticate says who asks, by a bearer token or by the socket's peer; it gets no cookies. now is
 // for instants that are given relative to it. It answers below Prefix.
-func New(a *admin.Admin, authenticate func(*http.Request) (admin.Actor, bool), now func() time.Time) http.Handler {
+// log gets what goes wrong and is nobody's fault who asks. Whoever is not let in is recorded.
+func New(a *admin.Admin, authenticate func(*http.Request) (admin.Actor, bool), now func() time.Time, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	allowed := map[string][]string{}
 	for _, route := range routes() {
@@ -56,6 +58,9 @@ func New(a *admin.Admin, authenticate func(*http.Request) (admin.Actor, bool), n
 		mux.HandleFunc(route.method+" "+Prefix+route.path, func(w http.ResponseWriter, r *http.Request) {
 			c := &call{admin: a, actor: actorOf(r.Context()), now: now, w: w, r: r}
 			if err := route.serve(c); err != nil {
+				if status, _ := statusOf(asRefusal(err).Code); status >= http.StatusInternalServerError && r.Context().Err() == nil {
+					log.Error("admin_api_failed", "method", r.Method, "path", r.URL.Path, "actor", c.actor.Name, "error", err)
+				}
 				refuse(w, err)
 			}
 		})
@@ -70,5 +75,5 @@ func New(a *admin.Admin, authenticate func(*http.Request) (admin.Actor, bool), n
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, refusal(admin.NotFound, "there is no such address"))
 	})
-	return guard(authenticate, mux)
+	return guard(a, authenticate, mux)
 }

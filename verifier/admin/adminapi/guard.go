@@ -17,9 +17,10 @@ func actorOf(ctx context.Context) admin.Actor {
 }
 
 // guard lets only those through who say who they are, and no page of another site. Nobody else learns which addresses there are.
-func guard(authenticate func(*http.Request) (admin.Actor, bool), next http.Handler) http.Handler {
+func guard(a *admin.Admin, authenticate func(*http.Request) (admin.Actor, bool), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if crossSite(r) {
+			a.Refused(admin.Actor{}, "the API was asked by a page of another site")
 			refuse(w, refusal(CrossSite, "the request came from a page of another site"))
 			return
 		}
@@ -28,6 +29,7 @@ func guard(authenticate func(*http.Request) (admin.Actor, bool), next http.Handl
 		r.Header.Del("Cookie")
 		actor, ok := authenticate(r)
 		if !ok {
+			a.Refused(admin.Actor{}, "the API was asked by somebody without a token or socket of this verifier")
 			refuse(w, refusal(Unauthorized, "give a bearer token of this verifier, or use its socket"))
 			return
 		}

@@ -5,8 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -18,6 +18,7 @@ import (
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/admin"
 	"github.com/curfew-project/curfew/verifier/admin/adminapi"
+	"github.com/curfew-project/curfew/verifier/admin/admintest"
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/keyring"
@@ -87,15 +88,9 @@ func newWorld(t testing.TB) *world {
 	w.admin, err = admin.New(admin.Config{
 		Sessions: sessions, Engine: w.engine, Settings: w.ledger.Settings(), Audit: w.ledger.Audit(), Record: w.journal.Record,
 		Kept: func(audit.Event) {}, Flush: w.journal.Flush,
-		Live: w.live, Now: clock, Serve: func([]admin.Served) error { return nil },
+		Live: w.live, Now: clock,
 		Provider: func(string) (string, string) { return "https://idp.example", "answers" },
-		Answers: func(context.Context, string) error {
-			if w.silent.Load() {
-				return errors.New("connection refused")
-			}
-			return nil
-		},
-		Changed: func(...string) {},
+		Changed:  func(...string) {},
 		Reported: func(string) []admin.ReportedPage {
 			return []admin.ReportedPage{{Path: "/records/*", First: 1, Last: 2, Count: 3}}
 		},
@@ -105,17 +100,17 @@ func newWorld(t testing.TB) *world {
 	declared := func(id string) admin.Declared {
 		doc := settings.New()
 		doc.Origins = []string{"https://" + id + ".example"}
-		return admin.Declared{Fixed: settings.Environment{ID: id, Origin: doc.Origins[0], First: doc.Origins[0], Check: check}, Document: doc}
+		return admin.Declared{Fixed: settings.Environment{ID: id, Origin: doc.Origins[0], Check: check}, Document: doc}
 	}
 	must(w.admin.Load(t.Context(), admin.Base{
 		Limits: policy.DefaultLimits(), Environments: []admin.Declared{declared("clinic"), declared("bank")}, Providers: []string{"main"},
-		Made: settings.Environment{Check: check},
+		Made: settings.Environment{Check: check}, Prepare: admintest.Prepare(func(string) bool { return w.silent.Load() }, nil, nil),
 	}))
 	w.handler = adminapi.New(w.admin, adminapi.Tokens{
 		{Name: "root", SecretHash: sha256.Sum256([]byte(rootToken))},
 		{Name: "clinic", SecretHash: sha256.Sum256([]byte(clinicToken)), Environments: []string{"clinic"}},
 		{Name: "bank", SecretHash: sha256.Sum256([]byte(bankToken)), Environments: []string{"bank"}},
-	}.Authenticate, clock)
+	}.Authenticate, clock, slog.New(slog.DiscardHandler))
 	w.server = httptest.NewServer(w.handler)
 	t.Cleanup(w.server.Close)
 	return w

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,7 +30,7 @@ func TestC6_TheSocketsPeerIsTheActor(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	server := &http.Server{Handler: adminapi.New(w.admin, adminapi.SocketActor, nil), ConnContext: adminapi.ConnContext}
+	server := &http.Server{Handler: adminapi.New(w.admin, adminapi.SocketActor, nil, slog.New(slog.DiscardHandler)), ConnContext: adminapi.ConnContext}
 	go server.Serve(listener)
 	defer server.Close()
 	client := adminapi.DialSocket(path)
@@ -46,7 +47,7 @@ func TestC6_TheSocketsPeerIsTheActor(t *testing.T) {
 		t.Errorf("%+v, %v", env, err)
 	}
 	// The same over TCP is nobody's.
-	tcp := httptest.NewUnstartedServer(adminapi.New(w.admin, adminapi.SocketActor, nil))
+	tcp := httptest.NewUnstartedServer(adminapi.New(w.admin, adminapi.SocketActor, nil, slog.New(slog.DiscardHandler)))
 	tcp.Config.ConnContext = adminapi.ConnContext
 	tcp.Start()
 	defer tcp.Close()

@@ -99,15 +99,7 @@ func (l ledgerRecords) History(ctx context.Context, environment string, before i
 	if len(revisions) == 0 && environment != settings.Deployment {
 		return nil, fmt.Errorf("there is no environment %q", environment)
 	}
-	found := []admin.Version{}
-	for i, rev := range revisions[:min(len(revisions), limit)] {
-		var old settings.Document
-		if i+1 < len(revisions) {
-			old = revisions[i+1].Document
-		}
-		found = append(found, admin.Version{Revision: rev, Changes: settings.Diff(old, rev.Document)})
-	}
-	return found, nil
+	return admin.Versions(revisions, limit), nil
 }
 
 func (l ledgerRecords) Audit(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
@@ -140,5 +132,5 @@ func (l ledgerRecords) ExportAudit(ctx context.Context, q audit.Query, to io.Wri
 }
 
 func (l ledgerRecords) VerifyAudit(ctx context.Context, progress func(done, all int64)) (audit.Verified, error) {
-	return audit.Verify(ctx, l.store.Audit(), progress)
+	return settings.Verify(ctx, l.store.Settings(), l.store.Audit(), progress)
 }

@@ -13,8 +13,8 @@ import (
 type entries struct{ s *Store }
 
 const (
-	columns     = "seq, at, kind, environment, session, subject, client, reason, code, actor, detail, hash"
-	insertEntry = "INSERT INTO entries (" + columns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+	columns     = "seq, at, kind, environment, session, subject, client, reason, code, actor, digest, detail, hash"
+	insertEntry = "INSERT INTO entries (" + columns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 func (a entries) Append(ctx context.Context, events []audit.Event) error {
@@ -43,7 +43,7 @@ func (s *Store) chain(ctx context.Context, n *note, events []audit.Event) error 
 	for _, event := range events {
 		e := n.last.Next(event)
 		_, err := s.insert.ExecContext(ctx, e.Seq, e.At, string(e.Kind), e.Environment, e.Session, e.Subject, e.Client,
-			string(e.Reason), string(e.Code), e.Actor, e.Detail, e.Hash[:])
+			string(e.Reason), string(e.Code), e.Actor, e.Digest, e.Detail, e.Hash[:])
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (s *Store) chain(ctx context.Context, n *note, events []audit.Event) error 
 func (s *Store) scan(rows *sql.Rows) (e audit.Entry, err error) {
 	var hash sql.RawBytes
 	err = rows.Scan(&e.Seq, &e.At, (*string)(&e.Kind), &e.Environment, &e.Session, &e.Subject, &e.Client,
-		(*string)(&e.Reason), (*string)(&e.Code), &e.Actor, &e.Detail, &hash)
+		(*string)(&e.Reason), (*string)(&e.Code), &e.Actor, &e.Digest, &e.Detail, &hash)
 	if err == nil && len(hash) != len(e.Hash) {
 		err = s.damaged("the hash of entry %d has %d bytes", e.Seq, len(hash))
 	}

@@ -104,7 +104,7 @@ func TestC5_AHundredThousandEntries(t *testing.T) {
 		"Reordered": {[]string{unlocked, "UPDATE entries SET seq = 1000000 WHERE seq = 31234", "UPDATE entries SET seq = 31234 WHERE seq = 65432",
 			"UPDATE entries SET seq = 65432 WHERE seq = 1000000"}, 31234},
 		"Inserted": {[]string{unlocked, "UPDATE entries SET seq = -seq WHERE seq >= 98765", "UPDATE entries SET seq = 1 - seq WHERE seq < 0",
-			"INSERT INTO entries SELECT 98765, at, kind, environment, session, subject, client, reason, code, actor, detail, hash FROM entries WHERE seq = 7"}, 98765},
+			"INSERT INTO entries SELECT 98765, at, kind, environment, session, subject, client, reason, code, actor, digest, detail, hash FROM entries WHERE seq = 7"}, 98765},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := copied(t, path)

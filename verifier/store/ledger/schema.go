@@ -35,6 +35,7 @@ CREATE TABLE entries (
 	reason      TEXT    NOT NULL,
 	code        TEXT    NOT NULL,
 	actor       TEXT    NOT NULL,
+	digest      TEXT    NOT NULL,
 	detail      TEXT    NOT NULL,
 	hash        BLOB    NOT NULL CHECK (length(hash) = 32)
 ) STRICT;

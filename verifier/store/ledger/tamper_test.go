@@ -60,8 +60,8 @@ func TestC5_TamperingWithTheEndIsFoundAndNamed(t *testing.T) {
 		"seal of another text":                 {[]string{"UPDATE chain_ends SET seal = 'x'"}, 11},
 		"doubt taken away":                     {[]string{"UPDATE chain_ends SET doubt = 3"}, 11},
 		"hash of three bytes":                  {[]string{"UPDATE chain_ends SET last_hash = x'010203'"}, 11},
-		"added":                                {[]string{"INSERT INTO entries SELECT seq + 1, at, kind, environment, session, subject, client, reason, code, actor, detail, hash FROM entries WHERE seq = 10"}, 11},
-		"added far behind":                     {[]string{"INSERT INTO entries SELECT 77, at, kind, environment, session, subject, client, reason, code, actor, detail, hash FROM entries WHERE seq = 10"}, 11},
+		"added":                                {[]string{"INSERT INTO entries SELECT seq + 1, at, kind, environment, session, subject, client, reason, code, actor, digest, detail, hash FROM entries WHERE seq = 10"}, 11},
+		"added far behind":                     {[]string{"INSERT INTO entries SELECT 77, at, kind, environment, session, subject, client, reason, code, actor, digest, detail, hash FROM entries WHERE seq = 10"}, 11},
 		"last altered":                         {[]string{unlocked, "UPDATE entries SET subject = 'eve' WHERE seq = 10"}, 10},
 		"altered in the middle, and cut after": {[]string{unlocked, "UPDATE entries SET subject = 'eve' WHERE seq = 5", "DELETE FROM entries WHERE seq > 7", note}, 5},
 	} {

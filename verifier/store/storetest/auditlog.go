@@ -85,7 +85,7 @@ func (f *ledgerFixture) trims(before int64, want int) {
 // happening is an event with something in every field.
 func happening(n int64) audit.Event {
 	return audit.Event{At: start + n, Kind: audit.Ended, Environment: "crm", Session: fmt.Sprint("session-", n), Subject: "ada", Client: "phone",
-		Reason: wire.Inactivity, Code: wire.Replayed, Actor: "root", Detail: "ü <&> \u2028 \x00 \"\\"}
+		Reason: wire.Inactivity, Code: wire.Replayed, Actor: "root", Digest: "d1", Detail: "ü <&> \u2028 \x00 \"\\"}
 }
 
 // events are random ones, alike enough for every search to find some.

@@ -109,7 +109,7 @@ func whole(t *testing.T) documents.Document {
 		Kind: documents.Portal, Name: "Kundenportal <München> \u2028 \"'\\ \x00", Origins: []string{"https://a.example", "https://b.example:8443"}, Provider: "main",
 		Settings: documents.Times{SessionTimeout: 90 * time.Minute, SessionWarning: 61 * time.Second, InactivityTimeout: 20 * time.Minute,
 			InactivityWarning: 2 * time.Minute, AnyActivityStays: true},
-		Switches: map[policy.Switch]bool{}, Removed: true,
+		Switches: map[policy.Switch]bool{}, Removed: true, Born: 3,
 		Clients: documents.Clients{
 			Matchers: []documents.Matcher{{Client: policy.Clients()[0], ClientID: "app", UserAgent: "*Outlook*"}, {UserAgent: "*"}},
 			Enforced: map[policy.Client]documents.Enforced{policy.Clients()[0]: {Session: true}, policy.Clients()[1]: {Inactivity: true}},
