@@ -74,8 +74,12 @@ func (s Settings) Validate(l Limits) error {
 	if s.InactivityOn() || s.InactivityTimeout < 0 {
 		ok := whole("inactivity_timeout", "A3", s.InactivityTimeout)
 		if ok && (!l.InactivityTimeout.holds(s.InactivityTimeout) || s.SessionOn() && s.InactivityTimeout >= s.SessionTimeout) {
-			all.add("inactivity_timeout", "A3", s.InactivityTimeout, "0 (off), or %s to %s and less than "+s.longestName()+" (%s)",
-				l.InactivityTimeout.Min, l.InactivityTimeout.Max, longest)
+			if s.SessionOn() {
+				all.add("inactivity_timeout", "A3", s.InactivityTimeout, "0 (off), or %s to %s and less than session_timeout (%s)",
+					l.InactivityTimeout.Min, l.InactivityTimeout.Max, longest)
+			} else {
+				all.add("inactivity_timeout", "A3", s.InactivityTimeout, "0 (off), or %s to %s", l.InactivityTimeout.Min, l.InactivityTimeout.Max)
+			}
 		}
 	}
 	if whole("inactivity_warning", "A4", s.InactivityWarning) {

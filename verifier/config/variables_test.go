@@ -111,7 +111,7 @@ func TestVariablesOfOddIDs(t *testing.T) {
 // What is wrong in a variable is named by it, whatever the file has there.
 func TestBadVariablesAreNamed(t *testing.T) {
 	for variable, want := range map[string]string{
-		"CURFEW_ENVIRONMENTS__CLINIC__SETTINGS__INACTIVITY_TIMEOUT=4m": "CURFEW_ENVIRONMENTS__CLINIC__SETTINGS__INACTIVITY_TIMEOUT: environment clinic: settings.inactivity_timeout is 4m; allowed: 0 (off), or 5m to 24h and less than limits.session_timeout.max (24h) (A3)",
+		"CURFEW_ENVIRONMENTS__CLINIC__SETTINGS__INACTIVITY_TIMEOUT=4m": "CURFEW_ENVIRONMENTS__CLINIC__SETTINGS__INACTIVITY_TIMEOUT: environment clinic: settings.inactivity_timeout is 4m; allowed: 0 (off), or 5m to 24h (A3)",
 		"CURFEW_ENVIRONMENTS__CLINIC__SETTINGS={session_warning: 5s}":  "CURFEW_ENVIRONMENTS__CLINIC__SETTINGS: environment clinic: settings.session_warning is 5s; allowed: 20s or more",
 		"CURFEW_PROVIDERS__STAFF={issuer: 'https://login.example'}":    "CURFEW_PROVIDERS__STAFF: provider staff: client_id is empty",
 		"CURFEW_COOKIE_RENEWAL=soon":                                   `CURFEW_COOKIE_RENEWAL: cookie_renewal: "soon" is not a length of time: write a number and its unit`,

@@ -372,3 +372,24 @@ func TestRenewalIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A12 C5: a warning that other settings bring on is recorded like any other, once.
+func TestA12_AWarningByOtherSettingsIsRecorded(t *testing.T) {
+	w := newWorld(t)
+	b := w.signedIn(clinic)
+	w.pass(4 * minute)
+	if _, err := b.send(b.beat(0)); err != nil {
+		t.Fatal(err)
+	}
+	b.env.Settings.SessionTimeout, b.env.Settings.SessionWarning = time.Hour, 58*time.Minute
+	for range 2 {
+		w.pass(second)
+		reply, err := b.send(b.beat(0))
+		if err != nil || reply.Warning != wire.WarnSession {
+			t.Fatalf("%+v, %v", reply, err)
+		}
+	}
+	if got := w.recorded(audit.Warned); len(got) != 1 || got[0].Detail != string(wire.WarnSession) {
+		t.Errorf("recorded: %+v", got)
+	}
+}

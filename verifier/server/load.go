@@ -18,7 +18,7 @@ import (
 // error everything stays as it was.
 func (s *Server) Reload(ctx context.Context, c config.Config) error {
 	before := s.configuration()
-	if later := config.NeedsRestart(before, c); len(later) > 0 {
+	if later := config.NeedsRestart(s.started, c); len(later) > 0 {
 		s.o.Log.Warn("config_needs_restart", "keys", strings.Join(later, ", "))
 	}
 	c.Console, c.Admin.Socket = roles(before.Console, c.Console), before.Admin.Socket

@@ -164,3 +164,44 @@ func TestP7_WhatWasSetOutlivesARestart(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 }
+
+// C3: a role that is taken out of the file is worth nothing from the next reload on; what needs a restart is told as long as it differs from
+// what the verifier was started with.
+func TestC3_ARoleThatIsTakenAway(t *testing.T) {
+	op := discovery(t)
+	console := "console: {origin: \"http://console.localhost:4\", provider: {issuer: %q, client_id: c}, administrators: [%s]}\n"
+	text := fmt.Sprintf(environments, op.URL)
+	s, lines := newServer(t, text+fmt.Sprintf(console, op.URL, "boss, chief"))
+	reload := func(text string) {
+		t.Helper()
+		c, err := config.Parse(fmt.Appendf(nil, "data: %q\n%s", s.file.Data, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Reload(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !s.access.person("amara", []string{"chief"}).All {
+		t.Fatal("a role of the file is none")
+	}
+	reload(text + fmt.Sprintf(console, op.URL, "boss"))
+	if s.access.person("amara", []string{"chief"}).Administers() || !s.access.person("amara", []string{"boss"}).All {
+		t.Error("a role that was taken away is still one")
+	}
+	if lines.has(t, "config_needs_restart") {
+		t.Error("roles need no restart")
+	}
+	reload(text) // without a console: it stays until the restart, and nobody may use it
+	if s.access.person("amara", []string{"boss"}).Administers() || !lines.has(t, "config_needs_restart keys=console") {
+		t.Error("a console that was taken out of the file")
+	}
+	again := strings.Count(lines.text.String(), "config_needs_restart")
+	reload(text + fmt.Sprintf(console, op.URL, "boss"))
+	if now := strings.Count(lines.text.String(), "config_needs_restart"); now != again {
+		t.Error("what is as it was at the start needs no restart")
+	}
+	if !s.access.person("amara", []string{"boss"}).All {
+		t.Error("a role that was put back is none")
+	}
+}

@@ -69,6 +69,8 @@ type Server struct {
 	fileMu sync.Mutex
 	file   config.Config // in force
 
+	started config.Config // what cannot change since
+
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup  // Run
@@ -105,7 +107,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, ring: ring, texts: catalog, live: &settings.Live{}, reported: newReported(), metrics: metrics.New(o.Now),
+	s := &Server{started: c, o: o, ring: ring, texts: catalog, live: &settings.Live{}, reported: newReported(), metrics: metrics.New(o.Now),
 		access: &access{}, ballast: make([]byte, ballastSize), writing: make(chan struct{})}
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.open(ctx, c); err != nil {
