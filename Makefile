@@ -39,7 +39,8 @@ fuzz: wasm ## Every fuzz target, FUZZ each: a time or a count (FUZZ=5m)
 bench: wasm ## Print the figures beside what they are compared with (about three minutes)
 	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server
 
-screenshots: wasm ## Take the pictures of the dialog and of the demo anew
+screenshots: wasm ## Take the pictures of the dialog, the console and the demo anew
+	CURFEW_SCREENSHOTS=$(CURDIR)/verifier/console/screenshots $(GO) test -count 1 -run TestC3_MainPages ./verifier/console
 	CURFEW_SCREENSHOTS=$(CURDIR)/verifier/storybook/screenshots $(GO) test -count 1 -run TestMainStates ./verifier/storybook
 	CURFEW_SCREENSHOTS=$(CURDIR)/examples/demo/screenshots $(GO) test -count 1 ./examples/demo
 

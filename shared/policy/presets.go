@@ -25,7 +25,7 @@ func minutes(n int) *time.Duration {
 // Presets lists every preset.
 func Presets() []Preset {
 	return []Preset{
-		{ID: "defaults", Name: "Defaults of the model product", Source: "Power Platform, user session and access management",
+		{ID: "defaults", Name: "Defaults of Power Platform", Source: "Power Platform, user session and access management",
 			Note: "The identity provider's own session policy, and no inactivity timeout.", Session: minutes(0), Inactivity: minutes(0), Defaults: true},
 		{ID: "nist-aal2", Name: "NIST AAL2", Source: "NIST SP 800-63B-4, section 2.2.3 (reauthentication)",
 			Note: "Sign in again after 24 hours, or after an hour without activity.", Session: minutes(1440), Inactivity: minutes(60)},
