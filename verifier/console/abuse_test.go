@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -188,6 +189,63 @@ func TestC3_ARefusedFormChangesNothing(t *testing.T) {
 	}
 	if after := w.everythingThere(); after != before {
 		t.Errorf("something was changed:\n%s\n%s", before, after)
+	}
+}
+
+// C5: whatever the console does not let somebody do is recorded, once, with who it was; what it lets them do is not.
+func TestC5_RefusalsAreRecorded(t *testing.T) {
+	w, id := target(t)
+	type refusal struct{ actor, detail string }
+	var got []refusal
+	listen := func(c *Config) {
+		c.Refused = func(actor admin.Actor, detail string) { got = append(got, refusal{actor.Name, detail}) }
+	}
+	crossSite := func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }
+	wrong := harm()
+	wrong.Set("token", "wrong")
+	const end, noRole = "/end", "the console was asked for by somebody without a role for it"
+	for name, c := range map[string]struct {
+		actor   admin.Actor
+		address string
+		form    url.Values
+		change  []func(*http.Request)
+		want    []refusal
+	}{
+		"nobody":                 {admin.Actor{}, "/", nil, nil, []refusal{{"", noRole}}},
+		"without a role":         {admin.Actor{Name: "jonas (console)"}, "/sessions", nil, nil, []refusal{{"jonas (console)", noRole}}},
+		"a form, without one":    {admin.Actor{Name: "jonas (console)"}, "/switches", harm(), nil, []refusal{{"jonas (console)", noRole}}},
+		"for all, by one":        {clinics, "/switches", nil, nil, []refusal{{"clinics (console)", "a page of the console was asked for that is for administrators of everything: /switches"}}},
+		"a form for all, by one": {clinics, "/create", harm(), nil, []refusal{{"clinics (console)", "a page of the console was asked for that is for administrators of everything: /create"}}},
+		"another site":           {everything, "/sessions/" + id + end, harm(), []func(*http.Request){crossSite}, []refusal{{"amara (console)", "a form for the console came from another site"}}},
+		"a wrong token":          {everything, "/sessions/" + id + end, wrong, nil, []refusal{{"amara (console)", "a form for the console was not of the session that sent it"}}},
+		"a page":                 {everything, "/", nil, nil, nil},
+		"a form":                 {everything, "/environments/clinic", harm(), nil, nil},
+	} {
+		got = nil
+		ask(w.console(c.actor, listen), c.address, maps.Clone(c.form), c.change...)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: recorded %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// C3: where an environment answers is for administrators of everything. Its own sees it, without a field to change it.
+func TestC3_OriginsAreForWhoAdministersEverything(t *testing.T) {
+	w, _ := target(t)
+	page := ask(w.console(clinics), "/environments/clinic", nil)
+	says(t, page, http.StatusOK, "https://clinic.example Somebody who administers everything may change them.")
+	form := formOf(t, page.Body.String())
+	if form.Has("origins") || !form.Has("name") {
+		t.Errorf("the form has %v", form)
+	}
+	sets("do", doApply, "name", "Ours", "origins", "https://mine.example")(t, form)
+	ask(w.console(clinics), "/environments/clinic", form)
+	if env := w.env("clinic"); env.Name != "Ours" || !slices.Equal(env.Origins, []string{"https://clinic.example"}) {
+		t.Errorf("%q at %q", env.Name, env.Origins)
+	}
+	says(t, ask(w.console(everything), "/environments/bank", nil), http.StatusOK, "https://bank.example Set in the configuration file")
+	if form := opened(t, w.console(everything), "/environments/clinic"); form.Get("origins") != "https://clinic.example" {
+		t.Errorf("who administers everything has %v", form)
 	}
 }
 

@@ -62,9 +62,41 @@ func (v *visit) endSession() {
 	v.redirect("/sessions/"+url.PathEscape(s.ID), "ended", 1)
 }
 
+// ending is the environment in the address, which may be the console's own. Otherwise it has answered.
+func (v *visit) ending() (admin.Environment, bool) {
+	if own := ownEnvironment(); v.actor.All && v.r.PathValue("id") == own.ID {
+		return own, true
+	}
+	return v.environment()
+}
+
+// placeToEnd is the place of an environment, which the console's own is not.
+func placeToEnd(env admin.Environment) *place {
+	if env.ID == settings.ReservedID {
+		return nil
+	}
+	return placeOf(env)
+}
+
+// ofEnvironment is where somebody goes back to who ends nothing in an environment.
+func ofEnvironment(env admin.Environment) string {
+	if env.ID == settings.ReservedID {
+		return "/sessions?environment=" + env.ID
+	}
+	return addressOf(env, "")
+}
+
+// refusedNext says what becomes of some sessions that end.
+func refusedNext(n int) string {
+	if n == 1 {
+		return " The next request in it is refused."
+	}
+	return " The next request in each is refused."
+}
+
 // endUserForm asks before all sessions of a user in an environment are ended.
 func (v *visit) endUserForm() {
-	if env, ok := v.environment(); ok {
+	if env, ok := v.ending(); ok {
 		v.confirmUser(env, v.r.FormValue("subject"), nil)
 	}
 }
@@ -83,9 +115,9 @@ func (v *visit) confirmUser(env admin.Environment, subject string, wrong error) 
 	}
 	data := endData{Form: v.fresh(addressOf(env, "end-user")+"?"+url.Values{"subject": {subject}}.Encode(), 0, draft{"subject": subject}), Back: "/sessions?" + url.Values{"environment": {env.ID}, "user": {subject}}.Encode(),
 		Button: "End " + count(len(own), "session"), None: len(own) == 0,
-		Who: count(len(own), "living session") + " of " + person + " in " + labelOf(env) + ". The next request in each is refused."}
+		Who: count(len(own), "living session") + " of " + person + " in " + labelOf(env) + "." + refusedNext(len(own))}
 	data.list(v, own, len(own))
-	v.confirm("End every session of this user?", placeOf(env), data, wrong)
+	v.confirm("End every session of this user?", placeToEnd(env), data, wrong)
 }
 
 // list shows the first of the sessions, and says how many there are besides.
@@ -97,7 +129,7 @@ func (d *endData) list(v *visit, all []admin.SessionView, total int) {
 }
 
 func (v *visit) endUser() {
-	env, ok := v.environment()
+	env, ok := v.ending()
 	if !ok {
 		return
 	}
@@ -112,7 +144,7 @@ func (v *visit) endUser() {
 
 // endEnvironmentForm asks before all sessions of an environment are ended.
 func (v *visit) endEnvironmentForm() {
-	if env, ok := v.environment(); ok {
+	if env, ok := v.ending(); ok {
 		v.confirmEnvironment(env, nil)
 	}
 }
@@ -123,14 +155,21 @@ func (v *visit) confirmEnvironment(env admin.Environment, wrong error) {
 		v.fail(err)
 		return
 	}
-	data := endData{Form: v.fresh(addressOf(env, "end"), 0, nil), Back: addressOf(env, ""), Button: "End " + count(list.Total, "session"), None: list.Total == 0,
-		Who: count(list.Total, "living session") + " in " + labelOf(env) + ", of everybody who is signed in there. The next request in each is refused."}
+	of := ", of everybody who is signed in there."
+	switch {
+	case env.ID == settings.ReservedID:
+		of = ", your own among them."
+	case list.Total == 1:
+		of = "."
+	}
+	data := endData{Form: v.fresh(addressOf(env, "end"), 0, nil), Back: ofEnvironment(env), Button: "End " + count(list.Total, "session"), None: list.Total == 0,
+		Who: count(list.Total, "living session") + " in " + labelOf(env) + of + refusedNext(list.Total)}
 	data.list(v, list.Sessions, list.Total)
-	v.confirm("End every session of "+labelOf(env)+"?", placeOf(env), data, wrong)
+	v.confirm("End every session of "+labelOf(env)+"?", placeToEnd(env), data, wrong)
 }
 
 func (v *visit) endEnvironment() {
-	env, ok := v.environment()
+	env, ok := v.ending()
 	if !ok {
 		return
 	}

@@ -51,6 +51,11 @@ func (v *visit) create() {
 
 func (v *visit) showCreate(view admin.DeploymentView, status int, f *form, problems settings.Problems) {
 	summary := f.refuse(problems, nil)
+	if len(view.Providers) == 0 {
+		for i := range summary {
+			summary[i].Anchor = "" // there is no form
+		}
+	}
 	v.show(status, "create", page{Title: "New environment", Section: "overview", Problems: summary,
 		Lead: "One application, at one or more origins, with times of its own.", Data: createData{f, settings.Kinds(), view.Providers}})
 }
@@ -102,5 +107,5 @@ func (v *visit) remove() {
 		v.showRemove(env, status, f, problems)
 		return
 	}
-	v.redirect("/", "removed", out.Effects.Living)
+	v.redirect("/", "removed:"+env.ID, out.Effects.Living)
 }

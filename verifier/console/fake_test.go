@@ -185,7 +185,7 @@ func newFake() *fake {
 		overview: admin.Overview{EndsKnown: true,
 			Left:   []admin.Bucket{{Below: 5 * minute, Count: 14}, {Below: 15 * minute, Count: 212}, {Below: hour, Count: 371}, {Below: 4 * hour, Count: 498}, {Below: 12 * hour, Count: 406}, {Below: day, Count: 45}, {Count: 118}},
 			Ends:   map[wire.Reason]int{wire.Inactivity: 823, wire.SignedOut: 611, wire.SessionTimeout: 240, wire.SignedOutElsewhere: 37, wire.EndedByAdmin: 4, wire.KeyMismatch: 1},
-			Living: 1664, Warned: 23, Exempt: 88, Since: noon - day,
+			Living: 1666, Warned: 23, Exempt: 88, Since: noon - day, ByEnvID: map[string]int{"billing": 118, "clinic": 1204, "patients": 342, "console": 2},
 		},
 		reported: []admin.ReportedPage{
 			{Path: "/", First: noon - 30*day, Last: noon - 2*1000, Count: 48210}, {Path: "/patients/*", First: noon - 30*day, Last: noon - 9*1000, Count: 120933},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/admin"
@@ -68,7 +69,11 @@ func (v *visit) run(f flow) {
 			v.refused(f, err)
 			return
 		}
-		v.redirect(f.done, "saved", len(out.Changes))
+		code := "saved"
+		if slices.ContainsFunc(out.Changes, func(c settings.Change) bool { return c.Field == keyMatchers }) {
+			code = "saved_matchers"
+		}
+		v.redirect(f.done, code, len(out.Changes))
 	case doBack, doAgain:
 		f.show(http.StatusOK, f.form, "", nil)
 	default:
@@ -122,8 +127,10 @@ type previewData struct {
 	Changes []change
 	Effects admin.Effects
 	Notes   []string
-	Sooner  []affected
-	Cancel  string
+	// Untouched: switches change, and no deadline moves with them.
+	Untouched bool
+	Sooner    []affected
+	Cancel    string
 
 	Living, SoonerCount, LaterCount, EndsAtOnce string
 }
@@ -133,6 +140,8 @@ func (v *visit) preview(f flow, out admin.Outcome) {
 	data := previewData{Form: f.form, Hidden: f.form.hidden(), Changes: changesOf(out.Changes), Effects: out.Effects, Notes: out.Notes,
 		Sooner: v.affected(out.Effects.Sooner), Cancel: f.done, Living: grouped(out.Effects.Living), SoonerCount: grouped(out.Effects.SoonerCount),
 		LaterCount: grouped(out.Effects.LaterCount), EndsAtOnce: grouped(out.Effects.EndsAtOnce)}
+	data.Untouched = out.Effects.SoonerCount+out.Effects.LaterCount+out.Effects.EndsAtOnce == 0 &&
+		!slices.ContainsFunc(out.Changes, func(c settings.Change) bool { return !strings.HasPrefix(c.Field, "switch ") })
 	v.show(http.StatusOK, "preview", page{Title: "Review the change: " + f.title, Lead: "Nothing has been changed yet.", Section: f.section,
 		Place: f.place, Data: data})
 }

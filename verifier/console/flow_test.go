@@ -5,6 +5,7 @@ import (
 	"html"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,8 @@ import (
 	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/admin"
 	"github.com/curfew-project/curfew/verifier/audit"
+	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
@@ -313,7 +316,7 @@ func TestA9_Clients(t *testing.T) {
 	if form := formOf(t, back.Body.String()); form.Get("matcher.1.client_id") != "ipad-app" || form.Get("enforced.inactivity.tablet") != "yes" {
 		t.Errorf("back has lost what was typed: %v", form)
 	}
-	lands(t, handler, press(t, handler, preview, doApply), "/environments/clinic/clients", "Saved.")
+	lands(t, handler, press(t, handler, preview, doApply), "/environments/clinic/clients", "Saved. Matchers count from the next sign-in;")
 	want := []settings.Matcher{{Client: policy.Phone, UserAgent: "*Mobile*"}, {Client: policy.Tablet, ClientID: "ipad-app", UserAgent: "*iPad*"}}
 	if got := w.env("clinic").Clients; !slices.Equal(got.Matchers, want) || got.Of(policy.Tablet) != (settings.Enforced{Inactivity: true}) {
 		t.Errorf("%+v", got)
@@ -322,7 +325,7 @@ func TestA9_Clients(t *testing.T) {
 	form = opened(t, handler, "/environments/clinic")
 	form.Del("enforced.inactivity.tablet")
 	sets("do", doApply, "enforced.session.phone", "yes")(t, form)
-	lands(t, handler, ask(handler, "/environments/clinic", form), "/environments/clinic", "Saved.")
+	lands(t, handler, ask(handler, "/environments/clinic", form), "/environments/clinic", "Saved. Pages that are open")
 	if got := w.env("clinic").Clients; !slices.Equal(got.Matchers, want) || got.Of(policy.Phone) != (settings.Enforced{Session: true}) || got.Of(policy.Tablet) != (settings.Enforced{}) {
 		t.Errorf("%+v", got)
 	}
@@ -365,6 +368,11 @@ func TestC1_CreateAndRemove(t *testing.T) {
 	says(t, wrong, http.StatusUnprocessableEntity, `id is "Ward 1"; allowed: 1 to 64 lower-case letters, digits and hyphens`)
 	created := press(t, handler, wrong, "", "id", "ward", "origins", "https://ward.example\nhttps://ward-two.example", "kind", "portal", "name", "The ward")
 	lands(t, handler, created, "/environments/ward", "The environment is there.")
+	says(t, ask(handler, "/environments/ward", nil), http.StatusOK, "Register these addresses for the client of corporate", "https://ward.example/.curfew/callback",
+		"https://ward-two.example/.curfew/callback", "https://ward-two.example/.curfew/signed-out", "https://ward-two.example/.curfew/backchannel-logout")
+	if page := ask(handler, "/environments/bank", nil).Body.String(); strings.Contains(page, "backchannel-logout") {
+		t.Error("what is in the file has addresses to register")
+	}
 	if env := w.env("ward"); env.Kind != settings.Portal || env.Name != "The ward" || len(env.Origins) != 2 {
 		t.Errorf("%+v", env)
 	}
@@ -377,8 +385,16 @@ func TestC1_CreateAndRemove(t *testing.T) {
 	lands(t, handler, submit(t, handler, "/environments/ward", doApply, "name", "Ward"), "/environments/ward", "Saved.")
 	wrong = press(t, handler, wrong, "", "confirm", "ward")
 	says(t, wrong, http.StatusConflict, "look at what has changed")
-	lands(t, handler, press(t, handler, wrong, "", "confirm", "ward"), "/", "The environment was removed, and 1 session ended with it.")
+	lands(t, handler, press(t, handler, wrong, "", "confirm", "ward"), "/", "The environment was removed, and 1 session ended with it. History of ward")
 	says(t, ask(handler, "/environments/ward", nil), http.StatusNotFound, `there is no environment "ward"`)
+	// What it had stays, for who administers everything.
+	says(t, ask(handler, "/environments/ward/history", nil), http.StatusOK, "History of ward", "This environment was removed.", "Version 3", "Removed Version 2", "Name The ward Ward")
+	for _, id := range []string{"wards", settings.Deployment, settings.ReservedID} {
+		says(t, ask(handler, "/environments/"+id+"/history", nil), http.StatusNotFound, "there is no environment")
+	}
+	if answer := ask(w.console(clinics), "/environments/ward/history", nil); answer.Code != http.StatusForbidden && answer.Code != http.StatusNotFound {
+		t.Errorf("for the administrator of another: %d", answer.Code)
+	}
 	if n, _ := w.sessions.Count(t.Context(), w.now); n != 0 {
 		t.Errorf("%d sessions live", n)
 	}
@@ -409,11 +425,11 @@ func TestB6_EndingSessions(t *testing.T) {
 		t.Fatal("asking has ended something")
 	}
 	lands(t, handler, press(t, handler, page, ""), "/sessions/"+one, "The session has ended.")
-	says(t, ask(handler, "/sessions/"+one, nil), http.StatusOK, "Ended Ended by an administrator")
+	says(t, ask(handler, "/sessions/"+one, nil), http.StatusOK, "Ended Ended by an administrator", "Identity provider is not asked any more")
 	says(t, ask(handler, "/sessions/"+one+"/end", nil), http.StatusOK, "There is nothing to end")
 	page = ask(handler, "/environments/clinic/end-user?subject=amara", nil)
-	says(t, page, http.StatusOK, "1 living session of Amara Okafor in clinic.")
-	lands(t, handler, press(t, handler, page, ""), "/sessions", "1 session ended.")
+	says(t, page, http.StatusOK, "1 living session of Amara Okafor in clinic. The next request in it is refused.")
+	lands(t, handler, press(t, handler, page, ""), "/sessions", "1 session ended. The next request in it is refused.")
 	page = ask(handler, "/environments/clinic/end", nil)
 	says(t, page, http.StatusOK, "2 living sessions in clinic, of everybody who is signed in there.", "amara-two", "jonas")
 	lands(t, handler, press(t, handler, page, ""), "/sessions", "2 sessions ended.")
@@ -422,6 +438,49 @@ func TestB6_EndingSessions(t *testing.T) {
 	}
 	says(t, ask(handler, "/sessions/"+bank, nil), http.StatusNotFound, "there is no session")
 	says(t, ask(handler, "/sessions?state=asleep", nil), http.StatusUnprocessableEntity, `state is "asleep"; allowed: living, warned, ended, any`)
+}
+
+// B6: the console's own sessions are counted, found and ended by who administers everything, and by nobody else.
+func TestB6_TheConsolesOwnSessions(t *testing.T) {
+	w := newWorld(t)
+	own, _ := w.live.ByID("bank")
+	own.ID = settings.ReservedID
+	var ids []string
+	for _, subject := range []string{"amara", "amara", "jonas"} {
+		s, _, err := w.engine.Begin(t.Context(), own, engine.SignIn{RefreshToken: "refresh", Who: session.Identity{Issuer: "https://login.example", Subject: subject, AuthTime: w.now / 1000}})
+		must(t, err)
+		ids = append(ids, s.ID.String())
+	}
+	handler := w.console(everything)
+	says(t, ask(handler, "/", nil), http.StatusOK, "Living sessions 3", "The console itself: 3 sessions")
+	for _, address := range []string{"/sessions", "/audit"} {
+		if page := ask(handler, address+"?environment=console", nil).Body.String(); !strings.Contains(page, `<option value="console" selected>Console</option>`) || !strings.Contains(page, "jonas") {
+			t.Errorf("%s does not find them", address)
+		}
+		if page := ask(w.console(clinics), address, nil).Body.String(); strings.Contains(page, `value="console"`) || strings.Contains(page, "jonas") {
+			t.Errorf("%s offers them to everybody", address)
+		}
+	}
+	if page := ask(handler, "/sessions/"+ids[2], nil).Body.String(); strings.Contains(page, `"/environments/console"`) {
+		t.Error("a session leads to an environment that there is not")
+	}
+	for _, address := range []string{"/environments/console/end", "/environments/console/end-user?subject=jonas"} {
+		for _, form := range []url.Values{nil, {}} {
+			if answer := ask(w.console(clinics), address, form); answer.Code != http.StatusForbidden && answer.Code != http.StatusNotFound {
+				t.Errorf("%s for the administrator of the clinic: %d", address, answer.Code)
+			}
+		}
+	}
+	page := ask(handler, "/environments/console/end-user?subject=jonas", nil)
+	says(t, page, http.StatusOK, "1 living session of jonas in Console.")
+	lands(t, handler, press(t, handler, page, ""), "/sessions", "1 session ended.")
+	page = ask(handler, "/environments/console/end", nil)
+	says(t, page, http.StatusOK, "2 living sessions in Console, your own among them.")
+	lands(t, handler, press(t, handler, page, ""), "/sessions", "2 sessions ended.")
+	says(t, ask(handler, "/", nil), http.StatusOK, "Living sessions 0")
+	if page := ask(handler, "/", nil).Body.String(); strings.Contains(page, "The console itself") {
+		t.Error("none are counted")
+	}
 }
 
 // C5: entries are found by time, user, environment, kind and session; the export has the same, as lines that verify.

@@ -1,10 +1,12 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
 	"github.com/curfew-project/curfew/verifier/admin"
+	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 // perPage is how many versions or reported pages stand on one page.
@@ -15,13 +17,25 @@ type version struct {
 	Version int64
 	At      *instant
 	By      string
+	Says    string // that the environment was removed, or made again; or empty
 	Changes []change
 }
 
 func (v *visit) versions(all []admin.Version) []version {
 	var list []version
 	for _, one := range all {
-		list = append(list, version{one.Version, v.at(one.At), one.By, changesOf(one.Changes)})
+		row := version{Version: one.Version, At: v.at(one.At), By: one.By}
+		for _, c := range changesOf(one.Changes) {
+			switch {
+			case c.Name != fieldName("removed"):
+				row.Changes = append(row.Changes, c)
+			case c.New == fieldValue("removed", "true"):
+				row.Says = "Removed"
+			default:
+				row.Says = "Made again"
+			}
+		}
+		list = append(list, row)
 	}
 	return list
 }
@@ -58,10 +72,18 @@ func (v *visit) historyOf(environment, here string) (historyData, error) {
 	return data, nil
 }
 
-// history shows who changed an environment, when, and what (C1).
+// history shows who changed an environment, when, and what (C1). Of one that was removed it is all that is left, for who may administer
+// everything.
 func (v *visit) history() {
-	env, ok := v.environment()
-	if !ok {
+	env, err := v.Admin.Environment(v.r.Context(), v.actor, v.r.PathValue("id"))
+	p := page{Section: "overview", Place: placeOf(env), Tab: "history"}
+	var refused *admin.Error
+	if id := v.r.PathValue("id"); v.actor.All && id != settings.Deployment && errors.As(err, &refused) && refused.Code == admin.NotFound {
+		env, err = admin.Environment{ID: id}, nil
+		p = page{Section: "overview", Lead: "This environment was removed. Its history and its audit stay."}
+	}
+	if err != nil {
+		v.fail(err)
 		return
 	}
 	data, err := v.historyOf(env.ID, addressOf(env, "history"))
@@ -69,7 +91,8 @@ func (v *visit) history() {
 		v.fail(err)
 		return
 	}
-	v.show(http.StatusOK, "history", page{Title: "History of " + labelOf(env), Section: "overview", Place: placeOf(env), Tab: "history", Data: data})
+	p.Title, p.Data = "History of "+labelOf(env), data
+	v.show(http.StatusOK, "history", p)
 }
 
 type reportedRow struct {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/curfew-project/curfew/verifier/admin"
+	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 // environmentRow is an environment in the table of all.
@@ -22,6 +23,7 @@ type overviewData struct {
 	Since        *instant
 
 	Living, Warned, Exempt, Ended string
+	Console                       string // its own living sessions, or empty where the actor does not see them
 }
 
 // overview shows the environments, and how their sessions do.
@@ -40,6 +42,9 @@ func (v *visit) overview() {
 		Living: grouped(found.Living), Warned: grouped(found.Warned), Exempt: grouped(found.Exempt), Unknown: !found.EndsKnown}
 	if data.Ended = grouped(data.Ends.Total); data.Unknown {
 		data.Ended = "?"
+	}
+	if n := found.ByEnvID[settings.ReservedID]; n > 0 && v.actor.All {
+		data.Console = count(n, "session")
 	}
 	for _, env := range environments {
 		data.Environments = append(data.Environments, environmentRow{env, labelOf(env), environmentKind(env.Kind),

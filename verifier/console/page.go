@@ -66,6 +66,7 @@ type page struct {
 	Place    *place // the environment that it is about, or nil
 	Tab      string // of the environment's navigation
 	Notice   string // what was done, or empty
+	Further  *link  // where more of it is, or nil
 	Problems []problem
 	Data     any
 
@@ -77,6 +78,9 @@ type page struct {
 	Inside bool // the actor may administer something
 	Zone   string
 }
+
+// link leads to a page.
+type link struct{ To, Text string }
 
 // place is an environment as the head of its pages names it.
 type place struct{ ID, Name string }
@@ -105,7 +109,7 @@ func (v *visit) show(status int, name string, p page) {
 		p.Window += " · " + p.Place.Name
 	}
 	if p.Notice == "" && status == http.StatusOK {
-		p.Notice = v.notice()
+		p.Notice, p.Further = v.notice()
 	}
 	var text bytes.Buffer
 	if err := v.templates[name].ExecuteTemplate(&text, "layout", p); err != nil {
@@ -170,7 +174,8 @@ func (v *visit) fail(err error) {
 	v.message(status, title, problems.Error())
 }
 
-// doneKey is the parameter of an address that says what was done, as one of notices, a number and a proof that this console says so.
+// doneKey is the parameter of an address that says what was done, as one of notices, after a colon what it is about, a number and a proof that
+// this console says so.
 const doneKey = "done"
 
 // redirect leads to a page that says what was done.
@@ -185,18 +190,22 @@ func (v *visit) redirect(to, code string, number int) {
 }
 
 // notice is what the address says was done. A link that somebody else has made says nothing.
-func (v *visit) notice() string {
+func (v *visit) notice() (string, *link) {
 	done := v.r.URL.Query().Get(doneKey)
 	at := strings.LastIndexByte(done, '.')
 	if at < 0 || v.Token(v.r) == "" || !hmac.Equal([]byte(done[at+1:]), []byte(v.seal(done[:at]))) {
-		return ""
+		return "", nil
 	}
 	code, text, _ := strings.Cut(done[:at], ".")
 	number, err := strconv.Atoi(text)
 	if err != nil {
-		return ""
+		return "", nil
 	}
-	return notices(code, number)
+	code, about, _ := strings.Cut(code, ":")
+	if code == "removed" {
+		return notices(code, number), &link{addressOf(admin.Environment{ID: about}, "history"), "History of " + about}
+	}
+	return notices(code, number), nil
 }
 
 func (v *visit) seal(text string) string {
@@ -210,14 +219,16 @@ func notices(code string, number int) string {
 	switch code {
 	case "saved":
 		return "Saved. Pages that are open see it within seconds."
+	case "saved_matchers":
+		return "Saved. Matchers count from the next sign-in; what is enforced counts from a session’s next heartbeat."
 	case "created":
-		return "The environment is there. Its origins are answered from now on."
+		return "The environment is there. Its origins are answered from now on. Register its addresses at the identity provider: they are listed below."
 	case "removed":
 		return "The environment was removed, and " + count(number, "session") + " ended with it."
 	case "ended":
 		return "The session has ended. The next request in it is refused."
 	case "ended_all":
-		return count(number, "session") + " ended. The next request in each is refused."
+		return count(number, "session") + " ended." + refusedNext(number)
 	}
 	return ""
 }

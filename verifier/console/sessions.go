@@ -52,7 +52,12 @@ type option struct {
 	Chosen      bool
 }
 
-// environmentOptions are the environments that the actor may see. With any, there is a first one that stands for all of them.
+// ownEnvironment is the console's, which is no environment that can be administered. It has sessions and entries of the audit.
+func ownEnvironment() admin.Environment {
+	return admin.Environment{ID: settings.ReservedID, Name: "Console"}
+}
+
+// environmentOptions are the environments that the actor may see, and the console's for who may administer everything. With any, there is a first one that stands for all of them.
 func (v *visit) environmentOptions(chosen, anyText string) ([]option, error) {
 	environments, err := v.Admin.Environments(v.r.Context(), v.actor)
 	if err != nil {
@@ -64,6 +69,10 @@ func (v *visit) environmentOptions(chosen, anyText string) ([]option, error) {
 	}
 	for _, env := range environments {
 		all = append(all, option{env.ID, labelOf(env), chosen == env.ID})
+	}
+	if v.actor.All {
+		own := ownEnvironment()
+		all = append(all, option{own.ID, labelOf(own), chosen == own.ID})
 	}
 	return all, nil
 }
@@ -137,6 +146,7 @@ type sessionData struct {
 	OfUser           string // where the user's sessions are
 	Audit            string // where its entries are
 	EndUser          string
+	Own              bool // it is a session of the console
 }
 
 // found is the session in the address. Otherwise it has answered.
@@ -155,7 +165,7 @@ func (v *visit) session() {
 	if !ok {
 		return
 	}
-	data := sessionData{sessionRow: s,
+	data := sessionData{sessionRow: s, Own: s.Environment == settings.ReservedID,
 		OfUser:  "/sessions?" + url.Values{"environment": {s.Environment}, "user": {s.Subject}, "state": {string(admin.Any)}}.Encode(),
 		Audit:   "/audit?" + url.Values{"environment": {s.Environment}, "session": {s.ID}, "since": {sinceAny}}.Encode(),
 		EndUser: "/environments/" + url.PathEscape(s.Environment) + "/end-user?" + url.Values{"subject": {s.Subject}}.Encode()}

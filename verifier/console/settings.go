@@ -25,6 +25,24 @@ type settingsData struct {
 	NeedsSession, NeedsInactivity policy.Switch
 	Matchers                      []matcherRow
 	Fixed                         bool // the form has no field
+	Register                      []registered
+}
+
+// registered are the addresses below one origin that the identity provider of an environment has to know.
+type registered struct{ Origin, Callback, SignedOut, Logout string }
+
+// register are the addresses of an environment that an administrator has made. Who wrote one into the configuration file has them from
+// its documentation.
+func (v *visit) register(env admin.Environment) []registered {
+	if env.Provider == "" {
+		return nil
+	}
+	var all []registered
+	for _, origin := range env.Origins {
+		at := origin + v.Prefix
+		all = append(all, registered{origin, at + "callback", at + "signed-out", at + "backchannel-logout"})
+	}
+	return all
 }
 
 // switchRow is a switch of a form.
@@ -103,7 +121,7 @@ func (v *visit) showSettings(env admin.Environment, status int, f *form, notice 
 			data.NeedsInactivity = s.Name
 		}
 	}
-	data.Fixed = len(f.Values) == 0
+	data.Fixed, data.Register = len(f.Values) == 0, v.register(env)
 	v.show(status, "settings", page{Title: labelOf(env), Section: "overview", Place: placeOf(env), Tab: "settings", Notice: notice,
 		Problems: summary, Data: data})
 }

@@ -71,6 +71,7 @@ func states() []state {
 		{name: "not-yours", address: "/switches", actor: clinicOnly, status: http.StatusForbidden},
 
 		{name: "create", address: "/create"},
+		{name: "create-none", address: "/create", change: func(f *fake) { f.deployment.Providers = nil }},
 		{name: "create-wrong", address: "/create", form: sets("id", "Clinic!", "origins", "clinic"), status: http.StatusUnprocessableEntity,
 			change: refuse(admin.Invalid, "", settings.Problem{Field: "id", Message: `id is "Clinic!"; allowed: 1 to 64 lower-case letters, digits and hyphens`},
 				settings.Problem{Field: "origins", Message: `origins has "clinic"; allowed: https://host or https://host:port without a path, or http:// on localhost`},
@@ -81,6 +82,8 @@ func states() []state {
 			f.environments[1].Set, f.environments[1].Switches = f.environments[0].Set, f.environments[0].Switches
 			f.environments[1].Clients = settings.Clients{}
 		}},
+		{name: "settings-made", address: "/environments/clinic", change: func(f *fake) { f.environments[1].Provider = "staff" }},
+		{name: "settings-one", address: "/environments/clinic", actor: clinicOnly},
 		{name: "settings-portal", address: "/environments/patients"},
 		{name: "settings-file", address: "/environments/billing"},
 		{name: "settings-long", address: "/environments/clinic", change: func(f *fake) {
@@ -97,6 +100,9 @@ func states() []state {
 			f.outcome.Effects.EndsAtOnce = 4
 		}},
 		{name: "preview-nobody", address: "/environments/clinic", form: sets("do", doPreview, "name", "Clinic"), change: func(f *fake) { f.outcome.Effects = admin.Effects{} }},
+		{name: "preview-untouched", address: "/environments/clinic", form: sets("do", doPreview, "switch.WSFedNonceCookieEnabled", "on"), change: func(f *fake) {
+			f.outcome.Effects, f.outcome.Changes = admin.Effects{Living: 1204}, f.outcome.Changes[2:]
+		}},
 		{name: "conflict", address: "/environments/clinic", form: meanwhile,
 			change: refuse(admin.Conflict, "environment clinic is at version 7 now"), status: http.StatusConflict},
 
@@ -112,6 +118,7 @@ func states() []state {
 		{name: "clients-wrong", address: "/environments/clinic/clients", form: sets("do", doPreview, "matcher.1.user_agent", ""), status: http.StatusUnprocessableEntity,
 			change: refuse(admin.Invalid, "", settings.Problem{Field: "matchers", Message: "matchers has neither client_id nor user_agent in place 2; allowed: one of them or both"})},
 		{name: "history", address: "/environments/clinic/history"},
+		{name: "history-removed", address: "/environments/ward/history"},
 		{name: "history-empty", address: "/environments/clinic/history", change: empty},
 		{name: "pages", address: "/environments/clinic/pages"},
 		{name: "pages-empty", address: "/environments/clinic/pages", change: empty},
@@ -132,6 +139,8 @@ func states() []state {
 		{name: "end-session", address: "/sessions/" + sid(0) + "/end"},
 		{name: "end-user", address: "/environments/clinic/end-user?subject=u-014133"},
 		{name: "end-all", address: "/environments/clinic/end"},
+
+		{name: "end-console", address: "/environments/console/end"},
 
 		{name: "audit", address: "/audit"},
 		{name: "audit-choices", address: "/audit?since=between&kind=ended&kind=sign_in&session=" + sid(1)},

@@ -113,7 +113,7 @@ func phaseName(p wire.Phase) string {
 	return string(p)
 }
 
-var stateWords = map[admin.State]string{admin.Living: "Living", admin.WarnedNow: "Warned just now", admin.Over: "Ended", admin.Any: "Any"}
+var stateWords = map[admin.State]string{admin.Living: "Living", admin.WarnedNow: "Being warned now", admin.Over: "Ended", admin.Any: "Any"}
 
 // switchWords say what each switch does when it is on.
 var switchWords = map[policy.Switch]string{
