@@ -97,13 +97,21 @@ func (q SessionQuery) read() (wanted, error) {
 	if !w.anyClient {
 		var ok bool
 		if w.client, ok = settings.ParseClient(q.Client); !ok {
-			bad.Add("client", "is %q; allowed: browser or a kind of client", clip(q.Client))
+			bad.Add("client", "is %q; allowed: %s", clip(q.Client), clientNames())
 		}
 	}
 	if len(bad) > 0 {
 		return wanted{}, &Error{Code: Invalid, Problems: bad}
 	}
 	return w, nil
+}
+
+func clientNames() string {
+	names := []string{settings.ClientName(policy.Browser)}
+	for _, kind := range policy.Clients() {
+		names = append(names, settings.ClientName(kind))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (w wanted) fits(s session.Session, now int64) bool {

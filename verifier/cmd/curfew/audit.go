@@ -105,6 +105,9 @@ func auditSearchCommand(r *reach) *cobra.Command {
 				return err
 			}
 			return r.records(cmd, &store, func(ctx context.Context, from records) error {
+				if err := there(ctx, from, q.Environment); err != nil {
+					return err
+				}
 				found, err := from.Audit(ctx, q)
 				if err != nil {
 					return err

@@ -33,6 +33,9 @@ func auditExportCommand(r *reach) *cobra.Command {
 				return err
 			}
 			return r.records(cmd, &store, func(ctx context.Context, from records) error {
+				if err := there(ctx, from, q.Environment); err != nil {
+					return err
+				}
 				written, err := exportTo(cmd, file, func(to io.Writer) (int64, error) { return export(ctx, cmd, from, q, to) })
 				if err != nil {
 					return err

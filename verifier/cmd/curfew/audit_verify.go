@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +55,10 @@ knows, so compare the last hash with what audit verify says there.`,
 func (r *reach) verified(cmd *cobra.Command, found audit.Verified) error {
 	return r.answer(cmd, found, func(p *page) {
 		p.say("The chain is whole: %s.", count(found.Entries, "entry", "entries"))
-		if found.First.Seq > 0 {
+		switch {
+		case found.Trusted:
+			p.say("Entries before %d are not in this file.", found.First.Seq+1)
+		case found.First.Seq > 0:
 			p.say("Entries up to %d were dropped before.", found.First.Seq)
 		}
 		if found.Trusted {
@@ -82,6 +86,9 @@ func verifyFile(cmd *cobra.Command, path string) (audit.Verified, error) {
 	bar := newProgress(cmd, "bytes")
 	defer bar.end()
 	found, err := audit.VerifyLines(&counted{in: in, bar: bar, size: size})
+	if err == nil && found.Entries == 0 {
+		err = errors.New("the file has no entries")
+	}
 	if err != nil {
 		return found, fmt.Errorf("%s: %w", path, err)
 	}

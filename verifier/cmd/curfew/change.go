@@ -51,9 +51,21 @@ func (c *change) apply(r *reach, cmd *cobra.Command, environment string, e admin
 	}
 	out, err := client.Change(cmd.Context(), environment, version, e, c.dryRun)
 	if err != nil {
-		return err
+		return changing(environment, err)
 	}
 	return r.answer(cmd, out, func(p *page) { p.outcome(version, out) })
+}
+
+// there refuses an environment that there is not and never was: of one that was removed the sessions and the audit stay. Empty is any.
+func there(ctx context.Context, from records, environment string) error {
+	if environment == "" || environment == settings.ReservedID {
+		return nil
+	}
+	if err := known(environment); err != nil {
+		return err
+	}
+	_, err := from.History(ctx, environment, 0, 1)
+	return err
 }
 
 // known refuses what the deployment is called inside for an environment's ID.

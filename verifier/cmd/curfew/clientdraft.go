@@ -70,9 +70,9 @@ func clientNames(more ...string) string {
 }
 
 func parseMatch(text string) (settings.Matcher, error) {
-	name, rule, _ := strings.Cut(text, ":")
+	name, rule, form := strings.Cut(text, ":")
 	kind, ok := settings.ParseClient(name)
-	if !ok {
+	if form && !ok {
 		return settings.Matcher{}, usage("--match is %q; its kind must be one of %s", text, clientNames("browser"))
 	}
 	by, value, _ := strings.Cut(rule, "=")

@@ -18,6 +18,7 @@ type configSummary struct {
 	File         string               `json:"file"`
 	Correct      bool                 `json:"correct"`
 	Environments []environmentSummary `json:"environments"`
+	Providers    []providerSummary    `json:"providers,omitempty"` // those with a name, for environments to come too
 	Console      *consoleSummary      `json:"console,omitempty"`
 	Admin        adminSummary         `json:"admin"`
 	Audit        auditSummary         `json:"audit"`
@@ -38,7 +39,8 @@ type environmentSummary struct {
 	Check    checkSummary                 `json:"policy_check"`
 	HandIn   string                       `json:"hand_in_client,omitempty"`
 	Frames   []string                     `json:"frames,omitempty"`
-	Fixed    []string                     `json:"fixed,omitempty"` // what administrators cannot change
+	Fixed    []string                     `json:"fixed,omitempty"`                  // what administrators cannot change
+	Open     []string                     `json:"left_to_administrators,omitempty"` // what is here is in force until they decide otherwise
 
 	inForce settings.Environment
 }
@@ -100,9 +102,12 @@ func summarize(path string, c config.Config, languages []string) configSummary {
 	for _, e := range c.Environments {
 		s.Environments = append(s.Environments, summarizeEnvironment(e))
 	}
+	for _, named := range c.Providers {
+		s.Providers = append(s.Providers, providerSummary{ID: named.ID, Issuer: named.Issuer, ClientID: named.ClientID})
+	}
 	if c.Console != nil {
 		s.Console = &consoleSummary{summarizeEnvironment(c.Console.Environment()), c.Console.RoleClaim, c.Console.Administrators, c.Console.EnvironmentAdministrators}
-		s.Console.Fixed = nil // all of it
+		s.Console.Fixed, s.Console.Open = nil, nil // all of it is fixed
 	}
 	for _, token := range c.Admin.Tokens {
 		s.Admin.Tokens = append(s.Admin.Tokens, tokenSummary{token.Name, token.Environments})
@@ -141,8 +146,11 @@ func summarizeEnvironment(e config.Environment) environmentSummary {
 		name string
 		is   bool
 	}{{"settings", owned.Settings}, {"switches", owned.Switches}, {"clients", owned.Clients}, {"name", owned.Name}} {
-		if part.is {
+		switch {
+		case part.is:
 			s.Fixed = append(s.Fixed, part.name)
+		case part.name != "name":
+			s.Open = append(s.Open, part.name)
 		}
 	}
 	return s
@@ -152,6 +160,9 @@ func summarizeEnvironment(e config.Environment) environmentSummary {
 func (s configSummary) print(to io.Writer) {
 	for _, env := range s.Environments {
 		env.print(to)
+	}
+	for _, p := range s.Providers {
+		fmt.Fprintf(to, "provider %s: %s, client %s\n", p.ID, p.Issuer, p.ClientID)
 	}
 	if s.Console != nil {
 		s.Console.print(to)
@@ -198,8 +209,11 @@ func (s environmentSummary) print(to io.Writer) {
 	case s.Kind != settings.App:
 		name = string(s.Kind) + " " + s.ID
 	}
-	fmt.Fprintf(to, "%s at %s: session timeout %s, warning %s before; inactivity timeout %s\n",
-		name, strings.Join(s.Origins, ", "), session, policy.Format(set.SessionWarning), inactivity)
+	times := fmt.Sprintf("session timeout %s, warning %s before; inactivity timeout %s", session, policy.Format(set.SessionWarning), inactivity)
+	if slices.Contains(s.Open, "settings") {
+		times = "times " + s.left()
+	}
+	fmt.Fprintf(to, "%s at %s: %s\n", name, strings.Join(s.Origins, ", "), times)
 	if check.Bypassed {
 		fmt.Fprintf(to, "  policy check bypassed: every session ends after %s at most\n", check.Cap)
 	} else {
@@ -224,13 +238,27 @@ func (s environmentSummary) print(to io.Writer) {
 			on = append(on, string(name))
 		}
 	}
-	fmt.Fprintf(to, "  switches on: %s\n", orWord(strings.Join(on, ", "), "none"))
+	switches := "switches on: " + orWord(strings.Join(on, ", "), "none")
+	if slices.Contains(s.Open, "switches") {
+		if switches = "switches " + s.left(); len(on) > 0 {
+			switches += ", until then on as in the deployment: " + strings.Join(on, ", ")
+		}
+	}
+	fmt.Fprintf(to, "  %s\n", switches)
+	if slices.Contains(s.Open, "clients") {
+		fmt.Fprintf(to, "  clients %s\n", s.left())
+	}
 	for i, m := range s.Matchers {
 		fmt.Fprintf(to, "  client %d: %s; %s\n", i+1, m.text, exemption(s.Clients[m.Client]))
 	}
 	if len(s.Fixed) > 0 {
 		fmt.Fprintf(to, "  fixed here, and not for administrators: %s\n", strings.Join(s.Fixed, ", "))
 	}
+}
+
+// left says of a part that the file does not have it, and where it can be looked up.
+func (s environmentSummary) left() string {
+	return fmt.Sprintf("left to administrators (curfew env show %s)", s.ID)
 }
 
 // print says who administers what.

@@ -77,6 +77,9 @@ func (r *reach) configuredSocket(given bool) (string, error) {
 	c, err := config.Source{Path: r.config, Environ: os.Environ()}.Load()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !given:
+		if _, err := os.Stat(defaultSocket); errors.Is(err, fs.ErrNotExist) {
+			return "", &adminapi.Unreachable{Where: "socket " + defaultSocket, Err: errNoFile}
+		}
 		return defaultSocket, nil
 	case err != nil:
 		return "", fmt.Errorf("%w\n--socket says where the verifier's socket is, whatever is in the file", err)
@@ -97,6 +100,9 @@ func nearest(path string) string {
 	}
 	return path
 }
+
+// errNoFile is why a command looks for the verifier where it is by default.
+var errNoFile = errors.New("there is no such file, and no " + defaultConfig + " was found here; --config or --socket says where")
 
 // maxToken bounds a file with a token.
 const maxToken = 4 << 10

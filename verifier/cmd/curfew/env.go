@@ -56,7 +56,7 @@ func envShowCommand(r *reach) *cobra.Command {
 		Use:               "show ID",
 		Short:             "Show one environment with all that is set",
 		Example:           "  curfew env show clinic",
-		Args:              cobra.ExactArgs(1),
+		Args:              oneEnvironment,
 		ValidArgsFunction: r.firstEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.dial(cmd)
@@ -107,7 +107,7 @@ func envPagesCommand(r *reach) *cobra.Command {
 		Short:             "List the pages that have asked for the agent",
 		Long:              "List the pages and frames that have asked for the agent since the verifier started. A page that is not here is not watched.",
 		Example:           "  curfew env pages clinic",
-		Args:              cobra.ExactArgs(1),
+		Args:              oneEnvironment,
 		ValidArgsFunction: r.firstEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.dial(cmd)

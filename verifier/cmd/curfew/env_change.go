@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-project/curfew/verifier/admin"
+	"github.com/curfew-project/curfew/verifier/config"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
@@ -19,7 +21,7 @@ func envCreateCommand(r *reach) *cobra.Command {
 has, because secrets are in files only.`,
 		Example: `  curfew env create lab --origin https://lab.example --provider main --name Laboratory
   curfew env create patients --kind portal --origin https://patients.example --provider main`,
-		Args: cobra.ExactArgs(1),
+		Args: oneEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.dial(cmd)
 			if err != nil {
@@ -30,7 +32,10 @@ has, because secrets are in files only.`,
 			if err != nil {
 				return err
 			}
-			return r.answer(cmd, made, func(p *page) { p.say("environment %s was made (version %d)", made.ID, made.Version) })
+			return r.answer(cmd, made, func(p *page) {
+				p.say("environment %s was made (version %d)", made.ID, made.Version)
+				p.registrations(made.Origins, r.prefix())
+			})
 		},
 	}
 	cmd.Flags().StringVar(&n.Name, "name", "", "what people call it")
@@ -41,6 +46,29 @@ has, because secrets are in files only.`,
 	return cmd
 }
 
+// registrations says what an identity provider has to know of new origins.
+func (p *page) registrations(origins []string, prefix string) {
+	p.say("Register at the identity provider:")
+	rows := [][]string{{"FOR", "ADDRESS"}}
+	for _, origin := range origins {
+		for _, one := range [...]struct{ what, path string }{
+			{"redirect after sign-in", "callback"}, {"redirect after sign-out", "signed-out"}, {"back-channel logout", "backchannel-logout"},
+		} {
+			rows = append(rows, []string{one.what, origin + prefix + one.path})
+		}
+	}
+	p.table("", rows...)
+}
+
+// prefix is under which path the verifier is, by the configuration file; where that cannot be read, as by default.
+func (r *reach) prefix() string {
+	c, err := config.Source{Path: r.config, Environ: os.Environ()}.Load()
+	if err != nil {
+		return "/.curfew/"
+	}
+	return c.Prefix
+}
+
 func envRenameCommand(r *reach) *cobra.Command {
 	var c change
 	cmd := &cobra.Command{
@@ -48,7 +76,7 @@ func envRenameCommand(r *reach) *cobra.Command {
 		Short:             "Change what people call an environment",
 		Long:              "Change what people call an environment. Its ID stays, because sessions and the audit are kept by it. An empty name takes the name away.",
 		Example:           `  curfew env rename lab "Laboratory, second floor"`,
-		Args:              cobra.ExactArgs(2),
+		Args:              arguments(2, 2, "the ID of an environment and its name"),
 		ValidArgsFunction: r.firstEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.apply(r, cmd, args[0], admin.Edit{Name: &args[1]})
@@ -64,7 +92,7 @@ func envOriginsCommand(r *reach) *cobra.Command {
 		Use:               "origins ID ORIGIN...",
 		Short:             "Change where the application is",
 		Example:           "  curfew env origins lab https://lab.example https://lab.example:8443",
-		Args:              cobra.MinimumNArgs(2),
+		Args:              arguments(2, -1, "the ID of an environment and one origin or more"),
 		ValidArgsFunction: r.firstEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			origins := args[1:]
@@ -83,7 +111,7 @@ func envRemoveCommand(r *reach) *cobra.Command {
 		Short:             "Remove an environment and end its sessions",
 		Long:              "Remove an environment. Its living sessions end, and its hosts are refused from then on. Its history and the audit stay.",
 		Example:           "  curfew env remove lab --dry-run\n  curfew env remove lab --yes",
-		Args:              cobra.ExactArgs(1),
+		Args:              oneEnvironment,
 		ValidArgsFunction: r.firstEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.dial(cmd)

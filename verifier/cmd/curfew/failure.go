@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 
 // watchUsage makes every error that comes before a command runs a usageError, in the command and all below it.
 func watchUsage(cmd *cobra.Command) {
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{flagError(cmd, err)} })
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
@@ -39,6 +40,62 @@ func watchUsage(cmd *cobra.Command) {
 	for _, below := range cmd.Commands() {
 		watchUsage(below)
 	}
+}
+
+// badValue is how cobra names a flag whose value cannot be read.
+var badValue = regexp.MustCompile(`for "(?:-., )?--([a-z-]+)" flag: `)
+
+// flagError says what a flag takes, where cobra says what a function of Go did not like.
+func flagError(cmd *cobra.Command, err error) error {
+	var bad interface{ GetValue() string }
+	named := badValue.FindStringSubmatch(err.Error())
+	if !errors.As(err, &bad) || named == nil {
+		return err
+	}
+	flag := cmd.Flags().Lookup(named[1])
+	if flag == nil {
+		return err
+	}
+	allowed, ok := map[string]string{
+		"bool": "true or false", "duration": "a number with its unit, such as 90s, 20m or 24h", "int": "a whole number", "int64": "a whole number",
+	}[flag.Value.Type()]
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("--%s is %q; allowed: %s", flag.Name, bad.GetValue(), allowed)
+}
+
+// arguments are what a command takes, at least and at most (-1: any number), and what to say to somebody who gives other ones.
+func arguments(least, most int, give string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return errors.New("give " + give)
+		case most >= 0 && len(args) > most:
+			return fmt.Errorf("%q is too much; give %s only", args[most], give)
+		}
+		return nil
+	}
+}
+
+// oneEnvironment is for commands about one environment.
+var oneEnvironment = arguments(1, 1, "the ID of an environment")
+
+// forEnvironment is a refusal of a change to one environment.
+type forEnvironment struct {
+	environment string
+	err         error
+}
+
+func (f *forEnvironment) Error() string { return f.err.Error() }
+func (f *forEnvironment) Unwrap() error { return f.err }
+
+// changing says which document a change that was refused was for.
+func changing(environment string, err error) error {
+	if err == nil || environment == settings.Deployment {
+		return err
+	}
+	return &forEnvironment{environment, err}
 }
 
 // group is a command that only has others below it.
@@ -115,11 +172,16 @@ func explain(err error) string {
 	if !errors.As(err, &refused) {
 		return text
 	}
+	where := ""
+	var of *forEnvironment
+	if errors.As(err, &of) {
+		where = " --env " + of.environment
+	}
 	told := map[settings.Problem]bool{}
 	for _, p := range refused.Problems {
 		if key := (settings.Problem{Switch: p.Switch}); p.Switch != "" && !told[key] {
 			told[key] = true
-			text += fmt.Sprintf("\nTo allow it: curfew switch on %s", p.Switch)
+			text += fmt.Sprintf("\nTo allow it: curfew switch on %s%s", p.Switch, where)
 		}
 	}
 	if refused.Code == adminapi.Unauthorized {

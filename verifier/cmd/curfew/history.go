@@ -23,7 +23,7 @@ func historyCommand(r *reach, group string) *cobra.Command {
 		Long: `List every version of an environment, or with --deployment of what holds for all: who changed what, and when, the newest
 first. Nothing is ever dropped; removed environments are there too. With --store it reads the data of a verifier that is stopped.`,
 		Example: "  curfew " + group + " history clinic\n  curfew " + group + " history --deployment\n  curfew " + group + " history clinic --store /var/lib/curfew",
-		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: r.firstEnvironment,
+		Args:    arguments(0, 1, "the ID of one environment"), ValidArgsFunction: r.firstEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			of := settings.Deployment
 			switch {

@@ -21,6 +21,9 @@ func (p *page) outcome(before int64, o admin.Outcome) {
 	}
 	p.changes("  ", o.Changes)
 	p.effects(o.Effects, o.Applied)
+	for _, note := range o.Notes {
+		p.say("%s", note)
+	}
 }
 
 func (p *page) changes(indent string, changes []settings.Change) {
@@ -36,7 +39,10 @@ func (p *page) effects(e admin.Effects, applied bool) {
 		return
 	}
 	verb := "would end"
-	if applied {
+	switch {
+	case applied && e.SoonerCount == 1:
+		verb = "ends"
+	case applied:
 		verb = "end"
 	}
 	p.say("%s: %d %s sooner, %d of them at once; %d later.", count(e.Living, "living session is touched", "living sessions are touched"),
@@ -44,7 +50,7 @@ func (p *page) effects(e admin.Effects, applied bool) {
 	if len(e.Sooner) == 0 {
 		return
 	}
-	rows := [][]string{{"SESSION", "ENVIRONMENT", "USER", "ENDED", "ENDS", "BY"}}
+	rows := [][]string{{"SESSION", "ENVIRONMENT", "USER", "WOULD HAVE ENDED", "ENDS", "BY"}}
 	for _, s := range e.Sooner {
 		rows = append(rows, []string{s.Session, s.Environment, person(s.Subject, s.Name), local(s.Ended), local(s.Ends), string(s.Reason)})
 	}

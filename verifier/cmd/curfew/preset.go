@@ -70,7 +70,7 @@ func presetShowCommand(r *reach) *cobra.Command {
 		Use:               "show PRESET",
 		Short:             "Show one preset",
 		Example:           "  curfew preset show nist-aal2",
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(1, 1, "the name of a preset"),
 		ValidArgsFunction: presetIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var ids []string
@@ -98,7 +98,7 @@ func presetApplyCommand(r *reach) *cobra.Command {
 no number: --inactivity is your organisation's.`,
 		Example: `  curfew preset apply nist-aal2 --env clinic --dry-run
   curfew preset apply hipaa --env clinic --inactivity 15m --yes`,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(1, 1, "the name of a preset"),
 		ValidArgsFunction: presetIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if environment == "" {
@@ -118,7 +118,7 @@ no number: --inactivity is your organisation's.`,
 			e := admin.Edit{Preset: args[0], PresetInactivity: inactivity}
 			out, err := client.Change(cmd.Context(), environment, version, e, true)
 			if err != nil {
-				return err
+				return changing(environment, err)
 			}
 			if !c.dryRun && len(out.Changes) > 0 {
 				if !yes {
@@ -132,7 +132,7 @@ no number: --inactivity is your organisation's.`,
 					return err
 				}
 				if out, err = client.Change(cmd.Context(), environment, version, e, false); err != nil {
-					return err
+					return changing(environment, err)
 				}
 			}
 			return r.answer(cmd, out, func(p *page) { p.outcome(version, out) })

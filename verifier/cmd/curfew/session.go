@@ -36,6 +36,9 @@ func sessionListCommand(r *reach) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := there(cmd.Context(), client, q.Environment); err != nil {
+				return err
+			}
 			q.State = admin.State(state)
 			found, err := client.Sessions(cmd.Context(), q)
 			if err != nil {
@@ -76,7 +79,7 @@ func sessionShowCommand(r *reach) *cobra.Command {
 		Use:     "show ID",
 		Short:   "Show one session, with where it began",
 		Example: "  curfew session show 3q2-7w",
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Args:    arguments(1, 1, "the ID of a session"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.dial(cmd)
 			if err != nil {
@@ -110,7 +113,7 @@ environment with --env. The latter two tell how many there are, and ask first.`,
 		Example: `  curfew session end kJ2mP0s3Vt6yB1n4Qw7xZg
   curfew session end --env clinic --user 8c1f3d52
   curfew session end --env clinic --yes`,
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Args: arguments(0, 1, "the ID of one session"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 1 && (environment != "" || user != ""):

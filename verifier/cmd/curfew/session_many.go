@@ -19,11 +19,19 @@ func endMany(r *reach, cmd *cobra.Command, environment, user string, yes bool) e
 	if user != "" {
 		whose = "user " + user + " in environment " + environment
 	}
-	if !yes {
-		n, err := livingOf(cmd.Context(), client, environment, user)
-		if err != nil {
+	if err := there(cmd.Context(), client, environment); err != nil {
+		return err
+	}
+	n := 0
+	if user != "" || !yes {
+		if n, err = livingOf(cmd.Context(), client, environment, user); err != nil {
 			return err
 		}
+	}
+	if n == 0 && user != "" {
+		return nobody(environment, user)
+	}
+	if !yes && n > 0 {
 		if err := confirm(cmd, false, fmt.Sprintf("End %s of %s?", count(n, "living session", "living sessions"), whose)); err != nil {
 			return err
 		}
@@ -37,7 +45,14 @@ func endMany(r *reach, cmd *cobra.Command, environment, user string, yes bool) e
 	if err != nil {
 		return err
 	}
+	if ended == 0 && user != "" { // they have ended meanwhile
+		return nobody(environment, user)
+	}
 	return r.answer(cmd, adminapi.EndedCount{Ended: ended}, func(p *page) { p.say("%s of %s ended", count(ended, "session", "sessions"), whose) })
+}
+
+func nobody(environment, user string) error {
+	return &admin.Error{Code: admin.NotFound, Message: fmt.Sprintf("no living session of subject %s in %s; curfew session list shows subjects", user, environment)}
 }
 
 // livingOf counts the living sessions of exactly one user, or of everybody in an environment. A search finds more than one user.

@@ -27,7 +27,7 @@ func settingsShowCommand(r *reach) *cobra.Command {
 		Use:               "show ID",
 		Short:             "Show what is set and what is in force",
 		Example:           "  curfew settings show clinic",
-		Args:              cobra.ExactArgs(1),
+		Args:              oneEnvironment,
 		ValidArgsFunction: r.firstEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.dial(cmd)
@@ -74,7 +74,7 @@ timeout FCB.UCIInactivityTimeout too.`,
 		Example: `  curfew settings set clinic --session-timeout 12h --session-warning 20m
   curfew settings set clinic --inactivity-timeout 15m --inactivity-warning 2m --dry-run
   curfew settings set clinic --session-timeout default --inactivity-timeout off --version 7`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneEnvironment,
 		ValidArgsFunction: r.firstEnvironment,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			given := func(name string) *string {

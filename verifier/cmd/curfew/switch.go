@@ -90,7 +90,7 @@ func switchSetCommand(r *reach, value, short string) *cobra.Command {
 		Use:               value + " NAME",
 		Short:             short,
 		Example:           "  curfew switch " + value + " AllowCustomSessionDuration --env clinic\n  curfew switch " + value + " AllowCustomSessionDuration --env clinic --dry-run",
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(1, 1, "the name of a switch"),
 		ValidArgsFunction: cobra.FixedCompletions(switchNames(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			of := environment

@@ -19,7 +19,7 @@ it into the directory that "texts" in the configuration names. A file for a lang
 says what is missing or wrong. Texts with {time} in them need it: a length of time stands there.`,
 		Example: `  curfew texts
   curfew texts en > /etc/curfew/texts/nl.json`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(0, 1, "one language"),
 		ValidArgsFunction: cobra.FixedCompletions(texts.Embedded(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
