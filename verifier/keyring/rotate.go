@@ -100,8 +100,9 @@ func AddFile(path string, random io.Reader, now time.Time) (Listed, error) {
 }
 
 // PruneFile drops the secrets that another one took the place of before an instant, and lists them. The current one always stays, and so
-// does one of which the file does not say since when it is an old one, unless before is zero: then all old ones go.
-func PruneFile(path string, before time.Time) ([]Listed, error) {
+// does one of which the file does not say since when it is an old one, unless before is zero: then all old ones go. may, which can be nil,
+// is asked before anything is dropped, with the ring as it is and as it would be; its error leaves the file as it is.
+func PruneFile(path string, before time.Time, may func(now, rest *Ring) error) ([]Listed, error) {
 	f, err := openKeyFile(path)
 	if err != nil {
 		return nil, err
@@ -131,7 +132,45 @@ func PruneFile(path string, before time.Time) ([]Listed, error) {
 			lines = append(lines, line)
 		}
 	}
+	if may != nil {
+		now, err := f.ring(nil)
+		if err != nil {
+			return nil, err
+		}
+		rest, err := f.ring(gone)
+		if err != nil {
+			return nil, err
+		}
+		if err := may(now, rest); err != nil {
+			return nil, err
+		}
+	}
 	return dropped, f.replace(lines)
+}
+
+// ring is of the file's secrets without those on lines that are gone.
+func (f *keyFile) ring(gone map[int]bool) (*Ring, error) {
+	var secrets [][]byte
+	for _, number := range f.at {
+		if gone[number] {
+			continue
+		}
+		secret, err := readSecret(f.path, number, strings.TrimSpace(f.lines[number]))
+		if err != nil {
+			return nil, err
+		}
+		secrets = append(secrets, secret)
+	}
+	return New(secrets...)
+}
+
+// MadeWith is the ID of the secret, as in Listed, that a token says it was made with, or empty where the ring has no such secret.
+func (r *Ring) MadeWith(token string) string {
+	k, _, err := r.find(token, 0)
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(k.id[:])
 }
 
 // replace writes the whole file under another name and puts it into place, so that a crash leaves the old or the new one. It belongs to

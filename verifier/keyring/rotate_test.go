@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,10 +57,10 @@ func TestRotateFile(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if dropped, err := PruneFile(path, rotated); err != nil || len(dropped) != 0 {
+	if dropped, err := PruneFile(path, rotated, nil); err != nil || len(dropped) != 0 {
 		t.Errorf("too early: %+v, %v", dropped, err)
 	}
-	dropped, err := PruneFile(path, rotated.Add(time.Second))
+	dropped, err := PruneFile(path, rotated.Add(time.Second), nil)
 	if err != nil || len(dropped) != 1 || dropped[0].ID != list[1].ID {
 		t.Errorf("%+v, %v", dropped, err)
 	}
@@ -70,7 +71,7 @@ func TestRotateFile(t *testing.T) {
 	if _, err := after.Open(Nonce, "", both.Sign(Nonce, "", nil)); err != nil {
 		t.Errorf("the current key's token: %v", err)
 	}
-	if dropped, err := PruneFile(path, time.Time{}); err != nil || len(dropped) != 0 || len(load(t, path).keys) != 1 {
+	if dropped, err := PruneFile(path, time.Time{}, nil); err != nil || len(dropped) != 0 || len(load(t, path).keys) != 1 {
 		t.Errorf("the current key was dropped: %+v, %v", dropped, err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
@@ -81,7 +82,7 @@ func TestRotateFile(t *testing.T) {
 // Nobody knows since when a key is old that has nothing said above the one before; it goes only when all old ones go.
 func TestPruneFileKeepsWhatItDoesNotKnow(t *testing.T) {
 	path := writeKeys(t, "# ours\nTmV3IHNlY3JldCBvZiBleGFjdGx5IDMyIGJ5dGVzISE=\n\n# kept for the night shift\nT2xkIHNlY3JldCBvZiBleGFjdGx5IDMyIGJ5dGVzISE=\n")
-	if dropped, err := PruneFile(path, rotated); err != nil || len(dropped) != 0 {
+	if dropped, err := PruneFile(path, rotated, nil); err != nil || len(dropped) != 0 {
 		t.Errorf("%+v, %v", dropped, err)
 	}
 	if _, err := AddFile(path, rand.Reader, rotated); err != nil {
@@ -92,13 +93,13 @@ func TestPruneFileKeepsWhatItDoesNotKnow(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 	// The second is old since the first was added; since when the third is, nobody has written down.
-	if dropped, err := PruneFile(path, rotated.Add(time.Hour)); err != nil || len(dropped) != 1 {
+	if dropped, err := PruneFile(path, rotated.Add(time.Hour), nil); err != nil || len(dropped) != 1 {
 		t.Errorf("%+v, %v", dropped, err)
 	}
 	if list, err := ListFile(path); err != nil || len(list) != 2 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if dropped, err := PruneFile(path, time.Time{}); err != nil || len(dropped) != 1 {
+	if dropped, err := PruneFile(path, time.Time{}, nil); err != nil || len(dropped) != 1 {
 		t.Errorf("%+v, %v", dropped, err)
 	}
 }
@@ -152,5 +153,43 @@ func TestRotateFileThroughALink(t *testing.T) {
 	}
 	if list, err := ListFile(path); err != nil || len(list) != 2 {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// Whoever is asked sees the ring before and after, and a no leaves the file as it is.
+func TestC5_PruneFileAsks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	first, err := LoadFile(path, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := first.Sign(AuditEnd, "", nil)
+	if _, err := AddFile(path, rand.Reader, rotated); err != nil {
+		t.Fatal(err)
+	}
+	list, err := ListFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	no := errors.New("no")
+	asked := 0
+	may := func(now, rest *Ring) error {
+		asked++
+		if _, err := now.Open(AuditEnd, "", old); err != nil || now.MadeWith(old) != list[1].ID {
+			t.Errorf("now: %v, %q", err, now.MadeWith(old))
+		}
+		if _, err := rest.Open(AuditEnd, "", old); err == nil || rest.MadeWith(old) != "" {
+			t.Errorf("the rest has the old key: %q", rest.MadeWith(old))
+		}
+		return no
+	}
+	if _, err := PruneFile(path, time.Time{}, may); !errors.Is(err, no) || asked != 1 {
+		t.Errorf("%v, asked %d times", err, asked)
+	}
+	if after, err := ListFile(path); err != nil || len(after) != 2 {
+		t.Errorf("after a no: %+v, %v", after, err)
+	}
+	if _, err := PruneFile(path, rotated, may); err != nil || asked != 1 {
+		t.Errorf("nothing to drop: %v, asked %d times", err, asked)
 	}
 }

@@ -35,8 +35,8 @@ func keysCommand() *cobra.Command {
 		Use:   "keys",
 		Short: "List, add and drop the keys that the verifier's tokens are made with",
 		Long: `The verifier makes its cookies and seals what it keeps with the first secret of its key file, and accepts all of them. To
-exchange the key, add one, restart the verifier, and drop the old one when nothing needs it any more. With several verifiers,
-give all of them the new file before any is restarted on it alone.`,
+exchange the key, add one, restart the verifier, and only then prune: drop the old one when nothing needs it any more. With
+several verifiers, give all of them the new file before any is restarted on it alone.`,
 		Example: `  curfew keys list
   curfew keys add
   curfew keys prune`,
@@ -117,61 +117,8 @@ func keysAddCommand(k *keyFlags) *cobra.Command {
 			}
 			return (&reach{json: k.json}).answer(cmd, made, func(p *page) {
 				p.say("key %s is the first one in %s now", made.ID, path)
-				p.say("Restart the verifier to use it.")
+				p.say("Restart the verifier to use it, and only then prune.")
 			})
 		},
 	}
-}
-
-func keysPruneCommand(k *keyFlags) *cobra.Command {
-	var replaced time.Duration
-	var yes bool
-	cmd := &cobra.Command{
-		Use:   "prune",
-		Short: "Drop keys that another one took the place of long ago",
-		Long: `Drop the keys that another one took the place of at least --replaced ago. The default, 2160h, is how long a session can be
-kept for a browser that stays away; a shorter time ends the sessions that still depend on the key. The current key always stays.
-A key of which the file does not say since when it is an old one stays too, unless --replaced is 0: that drops all old ones.`,
-		Example: `  curfew keys prune
-  curfew keys prune --replaced 0 --yes`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if replaced < 0 {
-				return usage("--replaced is %s; allowed: 0 or more", replaced)
-			}
-			path, err := k.path()
-			if err != nil {
-				return err
-			}
-			if replaced < keepOld {
-				question := fmt.Sprintf("Drop keys that were replaced less than %s ago? Sessions that depend on them end.", days(keepOld))
-				if err := confirm(cmd, yes, question); err != nil {
-					return err
-				}
-			}
-			before := time.Time{}
-			if replaced > 0 {
-				before = time.Now().Add(-replaced)
-			}
-			dropped, err := keyring.PruneFile(path, before)
-			if err != nil {
-				return err
-			}
-			return (&reach{json: k.json}).answer(cmd, struct {
-				Dropped []keyring.Listed `json:"dropped"`
-			}{dropped}, func(p *page) {
-				if len(dropped) == 0 {
-					p.say("No key was dropped.")
-					return
-				}
-				for _, one := range dropped {
-					p.say("key %s was dropped", one.ID)
-				}
-				p.say("Restart the verifier: until then it accepts them.")
-			})
-		},
-	}
-	cmd.Flags().DurationVar(&replaced, "replaced", keepOld, "how long ago another key took its place")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	return cmd
 }
