@@ -51,7 +51,7 @@ func (c *change) apply(r *reach, cmd *cobra.Command, environment string, e admin
 	}
 	out, err := client.Change(cmd.Context(), environment, version, e, c.dryRun)
 	if err != nil {
-		return changing(environment, err)
+		return &unchanged{environment, e, err}
 	}
 	return r.answer(cmd, out, func(p *page) { p.outcome(version, out) })
 }

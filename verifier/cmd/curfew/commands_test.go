@@ -147,8 +147,13 @@ func TestConfirm(t *testing.T) {
 func TestExplainNamesTheFix(t *testing.T) {
 	var problems settings.Problems
 	problems.Join("", policy.Settings{SessionTimeout: time.Hour, SessionWarning: time.Minute, InactivityWarning: 2 * time.Minute}.Gate(policy.Switches{}))
-	text := explain(fmt.Errorf("x: %w", &admin.Error{Code: admin.Invalid, Problems: problems}))
-	if len(problems) != 2 || strings.Count(text, "To allow it: curfew switch on AllowCustomSessionDuration") != 1 {
+	refused := fmt.Errorf("x: %w", &admin.Error{Code: admin.Invalid, Problems: problems})
+	text := explain(&unchanged{"records", admin.Edit{}, refused})
+	if len(problems) != 2 || strings.Count(text, "\nTo allow it: curfew switch on AllowCustomSessionDuration --env records") != 1 {
 		t.Errorf("%s", text)
+	}
+	off := admin.Edit{Switches: map[string]string{"AllowCustomSessionDuration": "off"}}
+	if text := explain(&unchanged{settings.Deployment, off, refused}); strings.Contains(text, "To allow it") {
+		t.Errorf("who switches it off is told to switch it on: %s", text)
 	}
 }

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/curfew-project/curfew/shared/policy"
 	"github.com/curfew-project/curfew/verifier/admin"
 	"github.com/curfew-project/curfew/verifier/admin/adminapi"
 	"github.com/curfew-project/curfew/verifier/audit"
-	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 // Exit statuses of every command.
@@ -81,21 +81,23 @@ func arguments(least, most int, give string) cobra.PositionalArgs {
 // oneEnvironment is for commands about one environment.
 var oneEnvironment = arguments(1, 1, "the ID of an environment")
 
-// forEnvironment is a refusal of a change to one environment.
-type forEnvironment struct {
+// unchanged is a change that was refused, with what it was for.
+type unchanged struct {
 	environment string
+	edit        admin.Edit
 	err         error
 }
 
-func (f *forEnvironment) Error() string { return f.err.Error() }
-func (f *forEnvironment) Unwrap() error { return f.err }
+func (u *unchanged) Error() string { return u.err.Error() }
+func (u *unchanged) Unwrap() error { return u.err }
 
-// changing says which document a change that was refused was for.
-func changing(environment string, err error) error {
-	if err == nil || environment == settings.Deployment {
-		return err
+// allow is the command that would let the change through with a switch, or empty: who switches off what a value needs has to change the
+// value.
+func (u *unchanged) allow(name policy.Switch) string {
+	if len(u.edit.Switches) > 0 {
+		return ""
 	}
-	return &forEnvironment{environment, err}
+	return fmt.Sprintf("curfew switch on %s --env %s", name, u.environment)
 }
 
 // group is a command that only has others below it.
@@ -172,16 +174,14 @@ func explain(err error) string {
 	if !errors.As(err, &refused) {
 		return text
 	}
-	where := ""
-	var of *forEnvironment
-	if errors.As(err, &of) {
-		where = " --env " + of.environment
-	}
-	told := map[settings.Problem]bool{}
-	for _, p := range refused.Problems {
-		if key := (settings.Problem{Switch: p.Switch}); p.Switch != "" && !told[key] {
-			told[key] = true
-			text += fmt.Sprintf("\nTo allow it: curfew switch on %s%s", p.Switch, where)
+	var change *unchanged
+	if errors.As(err, &change) {
+		told := map[policy.Switch]bool{"": true}
+		for _, p := range refused.Problems {
+			if allow := change.allow(p.Switch); allow != "" && !told[p.Switch] {
+				told[p.Switch] = true
+				text += "\nTo allow it: " + allow
+			}
 		}
 	}
 	if refused.Code == adminapi.Unauthorized {

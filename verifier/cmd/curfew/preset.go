@@ -118,7 +118,7 @@ no number: --inactivity is your organisation's.`,
 			e := admin.Edit{Preset: args[0], PresetInactivity: inactivity}
 			out, err := client.Change(cmd.Context(), environment, version, e, true)
 			if err != nil {
-				return changing(environment, err)
+				return &unchanged{environment, e, err}
 			}
 			if !c.dryRun && len(out.Changes) > 0 {
 				if !yes {
@@ -132,7 +132,7 @@ no number: --inactivity is your organisation's.`,
 					return err
 				}
 				if out, err = client.Change(cmd.Context(), environment, version, e, false); err != nil {
-					return changing(environment, err)
+					return &unchanged{environment, e, err}
 				}
 			}
 			return r.answer(cmd, out, func(p *page) { p.outcome(version, out) })
