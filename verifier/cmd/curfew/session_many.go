@@ -1,120 +1,72 @@
-package console
+package main
 
 import (
-	"errors"
-	"net/http"
-	"strconv"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
 
 	"github.com/curfew-project/curfew/verifier/admin"
-	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/admin/adminapi"
 )
 
-// perPage is how many versions or reported pages stand on one page.
-const perPage = 50
-
-// version is a version of a document, for people.
-type version struct {
-	Version int64
-	At      *instant
-	By      string
-	Says    string // that the environment was removed, or made again; or empty
-	Changes []change
+func endMany(r *reach, cmd *cobra.Command, environment, user string, yes bool) error {
+	client, err := r.dial(cmd)
+	if err != nil {
+		return err
+	}
+	whose := "everybody in environment " + environment
+	if user != "" {
+		whose = "user " + user + " in environment " + environment
+	}
+	if err := there(cmd.Context(), client, environment); err != nil {
+		return err
+	}
+	ended := func(n int) error {
+		if n == 0 && user != "" {
+			return &admin.Error{Code: admin.NotFound, Message: fmt.Sprintf("no living session of subject %s in %s; curfew session list shows subjects", user, environment)}
+		}
+		return r.answer(cmd, adminapi.EndedCount{Ended: n}, func(p *page) { p.say("%s of %s ended", count(n, "session", "sessions"), whose) })
+	}
+	if !yes {
+		n, err := livingOf(cmd.Context(), client, environment, user)
+		if err != nil {
+			return err
+		}
+		if n == 0 { // nothing to ask, and nobody has agreed to end those that begin now
+			return ended(0)
+		}
+		if err := confirm(cmd, false, fmt.Sprintf("End %s of %s?", count(n, "living session", "living sessions"), whose)); err != nil {
+			return err
+		}
+	}
+	var n int
+	if user != "" {
+		n, err = client.EndUser(cmd.Context(), environment, user)
+	} else {
+		n, err = client.EndEnvironment(cmd.Context(), environment)
+	}
+	if err != nil {
+		return err
+	}
+	return ended(n)
 }
 
-func (v *visit) versions(all []admin.Version) []version {
-	var list []version
-	for _, one := range all {
-		row := version{Version: one.Version, At: v.at(one.At), By: one.By}
-		for _, c := range changesOf(one.Changes) {
-			switch {
-			case c.Name != fieldName("removed"):
-				row.Changes = append(row.Changes, c)
-			case c.New == fieldValue("removed", "true"):
-				row.Says = "Removed"
-			default:
-				row.Says = "Made again"
+// livingOf counts the living sessions of exactly one user, or of everybody in an environment. A search finds more than one user.
+func livingOf(ctx context.Context, client *adminapi.Client, environment, user string) (int, error) {
+	q := admin.SessionQuery{Environment: environment, User: user, Limit: admin.MaxSessions}
+	for n := 0; ; q.Offset += admin.MaxSessions {
+		found, err := client.Sessions(ctx, q)
+		if err != nil || user == "" {
+			return found.Total, err
+		}
+		for _, s := range found.Sessions {
+			if s.Subject == user {
+				n++
 			}
 		}
-		list = append(list, row)
+		if len(found.Sessions) < admin.MaxSessions {
+			return n, nil
+		}
 	}
-	return list
-}
-
-type historyData struct {
-	Versions []version
-	Older    string // where there are more, or empty
-	Newest   bool   // these are the newest
-	Here     string
-}
-
-// number is a whole number of the address, from 0; 0 where there is none.
-func (v *visit) number(key string) int64 {
-	n, err := strconv.ParseInt(v.r.FormValue(key), 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
-}
-
-// historyOf are the versions of a document on the page that the address asks for.
-func (v *visit) historyOf(environment, here string) (historyData, error) {
-	before := v.number("before")
-	all, err := v.Admin.History(v.r.Context(), v.actor, environment, before, perPage+1)
-	if err != nil {
-		return historyData{}, err
-	}
-	data := historyData{Newest: before == 0, Here: here}
-	if len(all) > perPage {
-		all = all[:perPage]
-		data.Older = here + "?before=" + strconv.FormatInt(all[perPage-1].Version, 10)
-	}
-	data.Versions = v.versions(all)
-	return data, nil
-}
-
-// history shows who changed an environment, when, and what (C1). Of one that was removed it is all that is left, for who may administer
-// everything.
-func (v *visit) history() {
-	env, err := v.Admin.Environment(v.r.Context(), v.actor, v.r.PathValue("id"))
-	p := page{Section: "overview", Place: placeOf(env), Tab: "history"}
-	var refused *admin.Error
-	if id := v.r.PathValue("id"); v.actor.All && id != settings.Deployment && errors.As(err, &refused) && refused.Code == admin.NotFound {
-		env, err = admin.Environment{ID: id}, nil
-		p = page{Section: "overview", Lead: "This environment was removed. Its history and its audit stay."}
-	}
-	if err != nil {
-		v.fail(err)
-		return
-	}
-	data, err := v.historyOf(env.ID, addressOf(env, "history"))
-	if err != nil {
-		v.fail(err)
-		return
-	}
-	p.Title, p.Data = "History of "+labelOf(env), data
-	v.show(http.StatusOK, "history", p)
-}
-
-type reportedRow struct {
-	Path        string
-	First, Last *instant
-	Count       string
-}
-
-// reported shows which pages have asked for the agent (A10).
-func (v *visit) reported() {
-	env, ok := v.environment()
-	if !ok {
-		return
-	}
-	all, err := v.Admin.Reported(v.r.Context(), v.actor, env.ID)
-	if err != nil {
-		v.fail(err)
-		return
-	}
-	var rows []reportedRow
-	for _, p := range all {
-		rows = append(rows, reportedRow{p.Path, v.at(p.First), v.at(p.Last), grouped(p.Count)})
-	}
-	v.show(http.StatusOK, "reported", page{Title: "Pages of " + labelOf(env), Section: "overview", Place: placeOf(env), Tab: "pages", Data: rows})
 }
