@@ -65,6 +65,13 @@ func states() []state {
 		{name: "overview", address: "/"},
 		{name: "overview-empty", address: "/", change: none},
 		{name: "overview-one", address: "/", actor: clinicOnly, change: func(f *fake) { f.environments = f.environments[1:2] }},
+		{name: "overview-crowded", address: "/", change: func(f *fake) {
+			for i := range f.environments {
+				f.environments[i].Origins = append(f.environments[i].Origins, "https://a-very-long-host-name-that-nobody-would-like-to-type.department.fernhill.example:8443")
+				f.environments[i].ProviderState = "does not answer since 2026-03-02 11:42:17 (misconfigured: the provider refuses this verifier’s client)"
+			}
+			f.environments[0].ID, f.environments[0].Name = "records", ""
+		}},
 		{name: "outside", address: "/", actor: &admin.Actor{}, status: http.StatusForbidden},
 		{name: "nowhere", address: "/elsewhere", status: http.StatusNotFound},
 		{name: "unavailable", address: "/", change: func(f *fake) { f.fail = &admin.Error{Code: admin.Unavailable, Message: "the store cannot answer"} }, status: http.StatusServiceUnavailable},
