@@ -104,9 +104,16 @@ func (p plan) notes(of Effects) []string {
 		}
 	}
 	if !slices.Equal(p.last.Document.Clients.Matchers, p.rev.Document.Clients.Matchers) && of.Recognised > 0 {
-		notes = append(notes, fmt.Sprintf("%d living sessions stay what they were recognised as when they began, until their next sign-in.", of.Recognised))
+		notes = append(notes, recognisedNote(of.Recognised))
 	}
 	return notes
+}
+
+func recognisedNote(n int) string {
+	if n == 1 {
+		return "1 living session stays what it was recognised as when it began, until the next sign-in."
+	}
+	return fmt.Sprintf("%d living sessions stay what they were recognised as when they began, until the next sign-in.", n)
 }
 
 // keep makes a revision durable, with its events, and puts the state in force. Whatever could refuse it comes first.

@@ -195,7 +195,7 @@ func TestA9_ARecognisedClientIsToldOf(t *testing.T) {
 	w.signIn("clinic", "amara")
 	out, err := w.change(root, "clinic", admin.Edit{Clients: &settings.Clients{}})
 	must(t, err)
-	if out.Effects.Recognised != 1 || len(out.Notes) != 1 || !strings.Contains(out.Notes[0], "1 living sessions stay") {
+	if out.Effects.Recognised != 1 || len(out.Notes) != 1 || !strings.Contains(out.Notes[0], "1 living session stays") {
 		t.Errorf("%+v", out)
 	}
 }

@@ -143,7 +143,7 @@ func TestRotateFileThroughALink(t *testing.T) {
 	path := writeKeys(t, "TmV3IHNlY3JldCBvZiBleGFjdGx5IDMyIGJ5dGVzISE=\n")
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(path, link); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if _, err := AddFile(link, rand.Reader, rotated); err != nil {
 		t.Fatal(err)
