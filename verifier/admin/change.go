@@ -122,10 +122,6 @@ func (a *Admin) keep(ctx context.Context, next state, rev settings.Revision, eve
 	if err != nil {
 		return err
 	}
-	return a.commit(ctx, next, ready, rev, events)
-}
-
-func (a *Admin) commit(ctx context.Context, next state, ready Prepared, rev settings.Revision, events []audit.Event) error {
 	// An actor who goes away must not leave a change that is kept but not in force.
 	ctx = context.WithoutCancel(ctx)
 	if err := a.c.Settings.Append(ctx, []settings.Revision{rev}, events); err != nil {
