@@ -27,41 +27,38 @@ func (a *Admin) Create(ctx context.Context, actor Actor, n NewEnvironment) (Envi
 	if n.Kind == "" {
 		n.Kind = settings.App
 	}
-	before, after, rev, err := a.planned(actor, n)
+	tried, err := a.planned(actor, n)
 	if err != nil {
 		return Environment{}, err
 	}
-	ready, err := after.prepare()
-	if err != nil {
-		return Environment{}, err
-	}
-	if err := answering(ctx, before, after, ready); err != nil {
+	if err := a.precondition(ctx, tried); err != nil {
 		return Environment{}, a.refused(actor, n.ID, err)
 	}
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	if _, after, rev, err = a.planned(actor, n); err != nil {
+	p, err := a.planned(actor, n)
+	if err != nil {
 		return Environment{}, err
 	}
 	// Whatever is left of one that had this ID before must not become its own (P4).
 	if _, err := a.endAll(ctx, actor, n.ID, nil); err != nil {
 		return Environment{}, err
 	}
-	if err := a.keep(ctx, after, rev, eventsOf(rev, settings.Blank(), false, settings.Diff(settings.Blank(), rev.Document))); err != nil {
+	if err := a.keep(ctx, p.after, p.rev, eventsOf(p.rev, settings.Blank(), false, settings.Diff(settings.Blank(), p.rev.Document))); err != nil {
 		return Environment{}, err
 	}
-	return a.view(after, n.ID, 0), nil
+	return a.view(p.after, n.ID, 0), nil
 }
 
 // planned judges a new environment by the state as it is now.
-func (a *Admin) planned(actor Actor, n NewEnvironment) (now, after state, rev settings.Revision, err error) {
-	now = a.look()
+func (a *Admin) planned(actor Actor, n NewEnvironment) (plan, error) {
+	now := a.look()
 	last := now.docs[n.ID]
 	doc := settings.New()
 	doc.Born = last.Version + 1
 	doc.Kind, doc.Name, doc.Origins, doc.Provider = n.Kind, n.Name, slices.Clone(n.Origins), n.Provider
-	rev = settings.Revision{Environment: n.ID, Version: last.Version + 1, At: a.clock(), By: actor.Name, Document: doc}
-	after = now.with(rev)
+	rev := settings.Revision{Environment: n.ID, Version: last.Version + 1, At: a.clock(), By: actor.Name, Document: doc}
+	after := now.with(rev)
 	var problems settings.Problems
 	if allowed := settings.CheckID(n.ID); allowed != "" {
 		problems.Add("id", "is %q; allowed: %s", clip(n.ID), allowed)
@@ -84,9 +81,9 @@ func (a *Admin) planned(actor Actor, n NewEnvironment) (now, after state, rev se
 		problems = append(problems, after.judge(n.ID, doc)...)
 	}
 	if len(problems) > 0 {
-		return now, after, rev, a.refused(actor, n.ID, &Error{Code: Invalid, Problems: problems})
+		return plan{}, a.refused(actor, n.ID, &Error{Code: Invalid, Problems: problems})
 	}
-	return now, after, rev, nil
+	return plan{now, after, last, rev}, nil
 }
 
 func hasField(problems settings.Problems, field string) bool {

@@ -26,17 +26,8 @@ func rolesOf(idToken, claim string) []string {
 		return nil
 	}
 	value, there := claims[claim]
-	for at := claims; !there; {
-		name, deeper, more := strings.Cut(claim, ".")
-		if !more {
-			value, there = at[name]
-			break
-		}
-		inner, ok := at[name].(map[string]any)
-		if !ok {
-			return nil
-		}
-		at, claim = inner, deeper
+	if !there {
+		value = leading(claims, claim)
 	}
 	switch value := value.(type) {
 	case string:
@@ -51,4 +42,17 @@ func rolesOf(idToken, claim string) []string {
 		return roles
 	}
 	return nil
+}
+
+// leading is what names with dots between them lead to, or nil.
+func leading(in map[string]any, way string) any {
+	name, deeper, more := strings.Cut(way, ".")
+	if !more {
+		return in[name]
+	}
+	inner, ok := in[name].(map[string]any)
+	if !ok {
+		return nil
+	}
+	return leading(inner, deeper)
 }
