@@ -95,7 +95,7 @@ func TestC3_TimesSetOnThePageReachALiveSession(t *testing.T) {
 	r.onConsole(t, boss, "clinic-normal")
 	env, err := r.Verifier.Admin().Environment(t.Context(), admin.Actor{All: true}, "clinic-normal")
 	if err != nil || env.Set.SessionTimeout != 2*time.Hour || env.Set.SessionWarning != time.Hour || env.Set.InactivityTimeout != 5*time.Minute ||
-		env.Set.InactivityWarning != 4*time.Minute+59*time.Second || !strings.HasSuffix(env.ChangedBy, "(console)") {
+		env.Set.InactivityWarning != 4*time.Minute+59*time.Second || !strings.HasPrefix(env.ChangedBy, "Ines Okafor (console, ") {
 		t.Errorf("set: %+v, %v", env, err)
 	}
 	// The nurse touches nothing, and is warned; it is the same session with the same cookie's name.
@@ -122,7 +122,7 @@ func TestC3_TimesSetOnThePageReachALiveSession(t *testing.T) {
 
 	// C5: all of it is in the audit, with who did it, and the chain is whole.
 	found, err := r.Verifier.Admin().Audit(t.Context(), admin.Actor{All: true}, audit.Query{Environment: "clinic-normal", Kinds: []audit.Kind{audit.SettingsChanged, audit.Ended}, Limit: 2})
-	if err != nil || len(found) != 2 || found[0].Kind != audit.Ended || !strings.HasSuffix(found[0].Actor, "(console)") ||
+	if err != nil || len(found) != 2 || found[0].Kind != audit.Ended || !strings.HasPrefix(found[0].Actor, "Ines Okafor (console, ") ||
 		!strings.Contains(found[1].Detail, "session_timeout: provider -> 2h") {
 		t.Errorf("the audit: %+v, %v", found, err)
 	}
