@@ -22,7 +22,8 @@ type Store interface {
 	// Latest is the last revision of every document, also of removed environments, in order of their names.
 	Latest(ctx context.Context) ([]Revision, error)
 
-	// Append adds revisions and the audit's events of the change, all or none of them, durably. Each revision's version must be one
+	// Append adds revisions and the audit's events of the change, all or none of them, durably. The digest of each revision stands in one of
+	// the events, so that Verify can tell it from one that was altered later. Each revision's version must be one
 	// more than the last one of its environment, 1 for the first; otherwise somebody else was faster: ErrConflict, and nothing changes.
 	Append(ctx context.Context, revisions []Revision, events []audit.Event) error
 
