@@ -39,15 +39,15 @@ func (s *Store) add(ctx context.Context, events []audit.Event) error {
 	return s.writeNote(ctx, n)
 }
 
-func (s *Store) chain(ctx context.Context, n *note, events []audit.Event) error {
+func (s *Store) chain(ctx context.Context, n *audit.End, events []audit.Event) error {
 	for _, event := range events {
-		e := n.last.Next(event)
+		e := n.Last.Next(event)
 		_, err := s.insert.ExecContext(ctx, e.Seq, e.At, string(e.Kind), e.Environment, e.Session, e.Subject, e.Client,
 			string(e.Reason), string(e.Code), e.Actor, e.Digest, e.Detail, e.Hash[:])
 		if err != nil {
 			return err
 		}
-		n.last = e.Link()
+		n.Last = e.Link()
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (a entries) Trim(ctx context.Context, before, now int64, actor string) (int
 		if err != nil {
 			return err
 		}
-		kept := n.last.Seq + 1
+		kept := n.Last.Seq + 1
 		err = a.s.conn.QueryRowContext(work, firstKept, before).Scan(&kept)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -126,10 +126,7 @@ func (a entries) Trim(ctx context.Context, before, now int64, actor string) (int
 		if err != nil {
 			return err
 		}
-		dropped, n.first = int(count), upTo
-		if n.doubt <= upTo.Seq {
-			n.doubt = 0
-		}
+		dropped, n = int(count), n.Dropped(upTo)
 		if err := a.s.chain(work, &n, []audit.Event{audit.TrimEvent(dropped, upTo, now, actor)}); err != nil {
 			return err
 		}

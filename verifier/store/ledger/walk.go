@@ -26,10 +26,10 @@ func (a entries) Walk(ctx context.Context, begin func(first, last audit.Link) er
 	if err != nil {
 		return a.s.unread(ctx, err)
 	}
-	if err := begin(n.first, n.last); err != nil {
+	if err := begin(n.First, n.Last); err != nil {
 		return err
 	}
-	rows, err := tx.QueryContext(ctx, walkAll, n.last.Seq)
+	rows, err := tx.QueryContext(ctx, walkAll, n.Last.Seq)
 	if err != nil {
 		return a.s.unread(ctx, err)
 	}
@@ -46,5 +46,5 @@ func (a entries) Walk(ctx context.Context, begin func(first, last audit.Link) er
 	if err := rows.Err(); err != nil {
 		return a.s.unread(ctx, err)
 	}
-	return n.broken(sealed, there)
+	return n.Broken(sealed, there)
 }
