@@ -10,11 +10,15 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Purpose separates the uses of a ring.
@@ -28,11 +32,12 @@ const (
 	Secrets       Purpose = "session secrets"
 	FormToken     Purpose = "form token"
 	AuditEnd      Purpose = "audit end"
+	AccessToken   Purpose = "access token"
 )
 
 // Purposes lists every purpose.
 func Purposes() []Purpose {
-	return []Purpose{SessionCookie, Nonce, SignInCookie, SignOutCookie, Secrets, FormToken, AuditEnd}
+	return []Purpose{SessionCookie, Nonce, SignInCookie, SignOutCookie, Secrets, FormToken, AuditEnd, AccessToken}
 }
 
 // SecretSize is the length of a master secret in bytes.
@@ -41,16 +46,22 @@ const SecretSize = 32
 // ErrToken is returned for every token that the ring did not make for that purpose and context, whatever is wrong with it.
 var ErrToken = errors.New("token was not made by this key ring for this use")
 
-// Ring holds one or more master secrets. The first makes tokens, all are accepted: rotation adds a new first one and drops
-// the last when every token made with it has expired. A Ring is safe for concurrent use and does not change.
-type Ring struct {
-	keys []key
+// Ring holds one or more master secrets. One makes tokens, all are accepted: rotation adds a new one, which is accepted before it is used,
+// and drops an old one when nothing needs it any more. A Ring is safe for concurrent use; Turn and Take change what it does in one step.
+type Ring struct{ now atomic.Pointer[state] }
+
+// state is what a ring is at one moment. It does not change.
+type state struct {
+	keys    []*key // in the order of the file, the newest first
+	list    []Listed
+	current int // which of them makes tokens
 }
 
 type key struct {
-	id    [idSize]byte
-	macs  map[Purpose]*sync.Pool // of *mac
-	seals map[Purpose]cipher.AEAD
+	id      [idSize]byte
+	macs    map[Purpose]*sync.Pool // of *mac
+	seals   map[Purpose]cipher.AEAD
+	signing SigningKey
 }
 
 const (
@@ -60,16 +71,26 @@ const (
 
 // New makes a ring of master secrets of SecretSize bytes each; the first is the current one.
 func New(secrets ...[]byte) (*Ring, error) {
+	return newRing(secrets, nil, time.Time{})
+}
+
+// newRing makes a ring of secrets of which it is known since when each is in use; without a list the first is.
+func newRing(secrets [][]byte, list []Listed, now time.Time) (*Ring, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("a key ring needs a secret")
 	}
-	ring := &Ring{}
+	s := &state{}
 	for i, secret := range secrets {
 		if len(secret) != SecretSize {
 			return nil, fmt.Errorf("secret %d has %d bytes, want %d", i+1, len(secret), SecretSize)
 		}
-		k := key{macs: map[Purpose]*sync.Pool{}, seals: map[Purpose]cipher.AEAD{}}
+		k := &key{macs: map[Purpose]*sync.Pool{}, seals: map[Purpose]cipher.AEAD{}}
 		copy(k.id[:], derive(secret, "id", idSize))
+		for _, other := range s.keys {
+			if other.id == k.id {
+				return nil, fmt.Errorf("secret %d stands twice, or its tokens could not be told from another's", i+1)
+			}
+		}
 		for _, purpose := range Purposes() {
 			macKey := derive(secret, "mac "+string(purpose), sha256.Size)
 			k.macs[purpose] = &sync.Pool{New: func() any { return &mac{hash: hmac.New(sha256.New, macKey)} }}
@@ -81,10 +102,36 @@ func New(secrets ...[]byte) (*Ring, error) {
 				return nil, err
 			}
 		}
-		ring.keys = append(ring.keys, k)
+		var err error
+		if k.signing, err = newSigningKey(secret); err != nil {
+			return nil, err
+		}
+		s.keys = append(s.keys, k)
 	}
+	if s.list = list; list == nil {
+		for _, k := range s.keys {
+			s.list = append(s.list, Listed{ID: hex.EncodeToString(k.id[:])})
+		}
+	}
+	s.list, s.current = judge(s.list, now)
+	ring := &Ring{}
+	ring.now.Store(s)
 	return ring, nil
 }
+
+// Turn lets the ring use the key whose time has come, and reports whether that is another than before.
+func (r *Ring) Turn(now time.Time) bool {
+	was := r.now.Load()
+	list, current := judge(was.list, now)
+	r.now.Store(&state{keys: was.keys, list: list, current: current})
+	return current != was.current
+}
+
+// Take puts the keys of another ring in the place of this one's. What only the old ones made is refused from now on.
+func (r *Ring) Take(from *Ring) { r.now.Store(from.now.Load()) }
+
+// Keys lists the keys, the newest first.
+func (r *Ring) Keys() []Listed { return slices.Clone(r.now.Load().list) }
 
 func derive(secret []byte, label string, size int) []byte {
 	out, err := hkdf.Expand(sha256.New, secret, "curfew v1 "+label, size)
@@ -94,9 +141,15 @@ func derive(secret []byte, label string, size int) []byte {
 	return out
 }
 
+// use is the key that makes tokens.
+func (r *Ring) use() *key {
+	s := r.now.Load()
+	return s.keys[s.current]
+}
+
 // Sign makes a token that carries payload in the clear. The context, such as an environment's ID, is bound but not carried.
 func (r *Ring) Sign(purpose Purpose, context string, payload []byte) string {
-	k := &r.keys[0]
+	k := r.use()
 	raw := make([]byte, 0, idSize+len(payload)+macSize)
 	raw = append(raw, k.id[:]...)
 	raw = append(raw, payload...)
@@ -124,7 +177,7 @@ func (r *Ring) Open(purpose Purpose, context, token string) ([]byte, error) {
 
 // Seal makes a token that carries payload encrypted (AES-256-GCM, NIST SP 800-38D).
 func (r *Ring) Seal(purpose Purpose, context string, payload []byte) string {
-	k := r.keys[0]
+	k := r.use()
 	raw := append(make([]byte, 0, idSize+len(payload)+64), k.id[:]...)
 	raw = k.seals[purpose].Seal(raw, nil, payload, []byte(context))
 	return base64.RawURLEncoding.EncodeToString(raw)
@@ -151,8 +204,8 @@ func (r *Ring) find(token string, overhead int) (*key, []byte, error) {
 	if err != nil || len(raw) < idSize+overhead || base64.RawURLEncoding.EncodedLen(len(raw)) != len(token) {
 		return nil, nil, ErrToken
 	}
-	for i := range r.keys {
-		if k := &r.keys[i]; [idSize]byte(raw[:idSize]) == k.id {
+	for _, k := range r.now.Load().keys {
+		if [idSize]byte(raw[:idSize]) == k.id {
 			return k, raw, nil
 		}
 	}

@@ -76,11 +76,11 @@ func TestRotationOverlaps(t *testing.T) {
 
 func TestLoadFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
-	first, err := LoadFile(path, rand.Reader)
+	first, err := LoadFile(path, rand.Reader, rotated)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := LoadFile(path, rand.Reader)
+	again, err := LoadFile(path, rand.Reader, rotated)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestLoadFile(t *testing.T) {
 		"short secret":       func() { os.WriteFile(path, []byte("AAAA\n"), 0o600) },
 	} {
 		spoil()
-		if _, err := LoadFile(path, rand.Reader); err == nil {
+		if _, err := LoadFile(path, rand.Reader, rotated); err == nil {
 			t.Errorf("%s: accepted", name)
 		} else if !bytes.Contains([]byte(err.Error()), []byte(path)) {
 			t.Errorf("%s: the error does not name the file: %v", name, err)

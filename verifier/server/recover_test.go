@@ -45,7 +45,7 @@ func TestC5_TheAuditIsCompletedAfterAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What a kill leaves: sessions that are durable, without their entries.
-	ring, err := keyring.LoadFile(c.Keys, rand.Reader)
+	ring, err := keyring.LoadFile(c.Keys, rand.Reader, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

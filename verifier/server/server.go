@@ -103,7 +103,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
-	ring, err := keyring.LoadFile(c.Keys, o.Random)
+	ring, err := keyring.LoadFile(c.Keys, o.Random, o.Now())
 	if err != nil {
 		return nil, err
 	}

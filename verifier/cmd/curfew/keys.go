@@ -70,7 +70,7 @@ func keysListCommand(k *keyFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := keyring.ListFile(path)
+			all, err := keyring.ListFile(path, time.Now())
 			if err != nil {
 				return err
 			}
@@ -111,7 +111,7 @@ func keysAddCommand(k *keyFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			made, err := keyring.AddFile(path, rand.Reader, time.Now())
+			made, err := keyring.AddFile(path, rand.Reader, time.Now(), time.Now())
 			if err != nil {
 				return err
 			}

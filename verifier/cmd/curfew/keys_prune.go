@@ -51,11 +51,11 @@ dropped: the audit would look tampered with for good. Restart the verifier first
 					return err
 				}
 			}
-			before := time.Time{}
-			if replaced > 0 {
-				before = time.Now().Add(-replaced)
+			now := time.Now()
+			old := func(one keyring.Listed) bool {
+				return replaced == 0 || !one.Replaced.IsZero() && !one.Replaced.After(now.Add(-replaced))
 			}
-			dropped, err := keyring.PruneFile(path, before, func(now, rest *keyring.Ring) error {
+			dropped, err := keyring.PruneFile(path, now, old, func(now, rest *keyring.Ring) error {
 				for _, one := range ledgers {
 					if err := endStays(cmd.Context(), one, now, rest); err != nil {
 						return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,7 @@ func (s *stored) open(ctx context.Context) (*ledger.Store, error) {
 			return nil, fmt.Errorf("--store %s: %w", s.dir, err)
 		}
 	}
-	ring, err := keyring.LoadFile(keys, rand.Reader)
+	ring, err := keyring.LoadFile(keys, rand.Reader, time.Now())
 	if err != nil {
 		return nil, err
 	}
