@@ -13,6 +13,12 @@ import (
 type Config struct {
 	Listen         string          `yaml:"listen"`
 	OperatorListen string          `yaml:"operator_listen"`
+	TLS            *PublicTLS      `yaml:"tls"`             // nil: listen is not encrypted
+	OperatorTLS    *TLS            `yaml:"operator_tls"`    // nil: operator_listen is not
+	TrustedProxies []string        `yaml:"trusted_proxies"` // addresses and ranges of them
+	MaxConnections Whole           `yaml:"max_connections"` // of listen
+	RateLimits     RateLimits      `yaml:"rate_limits"`
+	StopTimeout    Length          `yaml:"stop_timeout"` // what is under way has it to finish
 	Prefix         string          `yaml:"prefix"`
 	Data           string          `yaml:"data"`
 	Keys           string          `yaml:"keys"`
@@ -62,6 +68,8 @@ type Floor struct {
 func Default() Config {
 	return Config{
 		Listen: "127.0.0.1:8480", OperatorListen: "127.0.0.1:8481", Prefix: "/.curfew/", Data: "curfew-data",
+		TrustedProxies: []string{"127.0.0.0/8", "::1"}, MaxConnections: 20_000, StopTimeout: Length(20 * time.Second),
+		RateLimits:    RateLimits{Address: 100, AddressBurst: 2000, Session: 10, SessionBurst: 100},
 		CookieRenewal: Length(policy.MaxCookieRenewal), PolicyChecks: PolicyChecks{Rate: 20, Concurrency: 8},
 		Audit: Audit{Retention: Length(defaultRetention)}, Admin: Admin{Socket: "curfew.sock"},
 	}

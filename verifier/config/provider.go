@@ -110,7 +110,7 @@ func readSecret(key, path string) (string, error) {
 	return secret, nil
 }
 
-// Readable reads every secret and reports those that cannot be had, as Problems, or nil.
+// Readable reads every secret and certificate and reports those that cannot be had, as Problems, or nil.
 func (c Config) Readable() error {
 	var all Problems
 	whole := block{all: &all, places: c.places}
@@ -121,6 +121,7 @@ func (c Config) Readable() error {
 			b.tell(path, err)
 		}
 	})
+	c.readCertificates(whole)
 	return all.orNil()
 }
 

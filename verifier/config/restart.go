@@ -12,6 +12,10 @@ func NeedsRestart(old, new Config) []string {
 	}{
 		{"listen", old.Listen, new.Listen},
 		{"operator_listen", old.OperatorListen, new.OperatorListen},
+		{"tls", old.TLS == nil, new.TLS == nil}, // which files they are can change
+		{"operator_tls", old.OperatorTLS == nil, new.OperatorTLS == nil},
+		{"max_connections", old.MaxConnections, new.MaxConnections},
+		{"stop_timeout", old.StopTimeout, new.StopTimeout},
 		{"prefix", old.Prefix, new.Prefix},
 		{"data", old.Data, new.Data},
 		{"keys", old.Keys, new.Keys},

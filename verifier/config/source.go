@@ -112,6 +112,11 @@ func read(text []byte, environ []string) (Config, error) {
 
 // resolve makes paths what they are relative to a directory, the file's, and gives the environments the providers that they name.
 func (c *Config) resolve(base string) {
+	for key, address := range map[string]*string{"listen": &c.Listen, "operator_listen": &c.OperatorListen} {
+		if socket, ok := strings.CutPrefix(*address, UnixSocket); ok && !filepath.IsAbs(socket) && !c.fromVariable(key) {
+			*address = UnixSocket + filepath.Join(base, socket)
+		}
+	}
 	c.paths(func(path string, value *string) {
 		if *value != "" && !filepath.IsAbs(*value) && !c.fromVariable(path) {
 			*value = filepath.Join(base, *value)
@@ -134,6 +139,11 @@ func (c *Config) paths(visit func(path string, value *string)) {
 	visit("data", &c.Data)
 	visit("keys", &c.Keys)
 	visit("texts", &c.Texts)
+	for _, of := range c.certificates() {
+		visit(of.key+".cert_file", &of.CertFile)
+		visit(of.key+".key_file", &of.KeyFile)
+		visit(of.key+".client_ca_file", &of.ClientCAFile)
+	}
 	for i := range c.Environments {
 		env, at := &c.Environments[i], item("environments", i)
 		visit(at+".provider.client_secret_file", &env.Provider.ClientSecretFile)

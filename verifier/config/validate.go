@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,10 +29,9 @@ func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m))
 func (c Config) validate() error {
 	var all Problems
 	b := block{all: &all, places: c.places}
-	for _, address := range []struct{ key, value string }{{"listen", c.Listen}, {"operator_listen", c.OperatorListen}} {
-		_, port, err := net.SplitHostPort(address.value)
-		if number, portErr := strconv.Atoi(port); err != nil || portErr != nil || number < 0 || number > 65535 {
-			b.add(address.key, "is %q; allowed: host:port, such as 127.0.0.1:8480", address.value)
+	for _, one := range []struct{ key, value string }{{"listen", c.Listen}, {"operator_listen", c.OperatorListen}} {
+		if allowed := address(one.value); allowed != "" {
+			b.add(one.key, "is %q; allowed: %s", one.value, allowed)
 		}
 	}
 	if c.Listen == c.OperatorListen && !strings.HasSuffix(c.Listen, ":0") {
@@ -53,6 +50,7 @@ func (c Config) validate() error {
 	if at := c.PolicyChecks.Concurrency; at < minConcurrency || at > maxConcurrency {
 		b.add("policy_checks.concurrency", "is %d; allowed: %d to %d", at, minConcurrency, maxConcurrency)
 	}
+	c.validateService(b)
 	limitsHold := c.validateLimits(b)
 	c.Audit.validate(b.below("audit", "audit"))
 	c.Admin.validate(b.below("admin", "admin"))

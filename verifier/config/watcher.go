@@ -118,9 +118,9 @@ func hashText(text []byte, err error) fingerprint {
 	return sha256.Sum256(append([]byte("text "), text...))
 }
 
-// secretFiles are the files that hold secrets.
+// secretFiles are the files that hold secrets, and certificates.
 func (c Config) secretFiles() []string {
-	var all []string
+	all := c.certificateFiles()
 	c.secrets(func(_, _, file string, _ func() (string, error)) { all = append(all, file) })
 	return all
 }
