@@ -54,12 +54,14 @@ const (
 	ProviderFailed Code = "provider_failed"    // the provider could not be asked
 	TooMany        Code = "too_many"           // of something that one browser needs few of; Message says what
 	Unavailable    Code = "unavailable"        // the store cannot answer; nothing is let through meanwhile
+	InvalidToken   Code = "invalid_token"      // RFC 6750 section 3.1: no access token, a forged one, or one that has expired
+	InvalidClient  Code = "invalid_client"     // RFC 6749 section 5.2: a service that could not be authenticated
 )
 
 // Codes lists every code.
 func Codes() []Code {
 	return []Code{UseNonce, InvalidProof, WrongKey, Replayed, NoSession, StaleCookie, SessionEnded, BadReturnTo, TooLarge,
-		BadRequest, CrossOrigin, UnknownOrigin, SignInFailed, ProviderFailed, TooMany, Unavailable}
+		BadRequest, CrossOrigin, UnknownOrigin, SignInFailed, ProviderFailed, TooMany, Unavailable, InvalidToken, InvalidClient}
 }
 
 // Refusal is the JSON body of every refused request.
@@ -116,4 +118,7 @@ const (
 const (
 	HeaderProof = "DPoP"       // RFC 9449 section 4.1
 	HeaderNonce = "DPoP-Nonce" // RFC 9449 section 8.1
+
+	SessionCookie = "curfew"  // on https with the prefix SecureCookie
+	SecureCookie  = "__Host-" // which ties a cookie to its host and to https (RFC 6265bis section 4.1.3.2)
 )

@@ -4,19 +4,20 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
 // Cookie base names. On https they carry the __Host- prefix, which ties them to the host and to Secure; plain http is for
 // development on localhost only.
 const (
-	sessionCookie = "curfew"
+	sessionCookie = wire.SessionCookie
 	SignInCookie  = "curfew-signin-" // and the beginning of the sign-in's state
 )
 
 func cookieName(env settings.Environment, base string) string {
 	if env.Secure() {
-		return "__Host-" + base
+		return wire.SecureCookie + base
 	}
 	return base
 }

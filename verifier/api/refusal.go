@@ -29,6 +29,8 @@ var statuses = map[wire.Code]int{
 	wire.ProviderFailed: http.StatusBadGateway,
 	wire.TooMany:        http.StatusTooManyRequests,
 	wire.Unavailable:    http.StatusServiceUnavailable,
+	wire.InvalidToken:   http.StatusUnauthorized,
+	wire.InvalidClient:  http.StatusUnauthorized,
 }
 
 // Status is the HTTP status of a refusal's code.

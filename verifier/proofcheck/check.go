@@ -24,6 +24,8 @@ type Expect struct {
 	URL    string // htu: absolute, without query and fragment
 	// Heartbeat asks for the claims of a heartbeat and for the canonical form of shared/proof.
 	Heartbeat bool
+	// Token is the access token that the request carries and the proof must be bound to by ath (section 4.2); empty: there is none.
+	Token string
 	// Nonce returns when the verifier issued a nonce, in milliseconds since the epoch, or an error if it did not or too
 	// long ago.
 	Nonce func(nonce string) (int64, error)

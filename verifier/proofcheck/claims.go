@@ -1,6 +1,9 @@
 package proofcheck
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/curfew-project/curfew/shared/proof"
@@ -14,6 +17,7 @@ type claims struct {
 	HTU   string   `json:"htu"`
 	IAT   *float64 `json:"iat"` // a NumericDate may have a fraction (RFC 7519 section 2)
 	Nonce string   `json:"nonce"`
+	ATH   string   `json:"ath"`
 
 	SID  string  `json:"sid"`
 	Seq  *uint64 `json:"seq"`
@@ -43,6 +47,9 @@ func (c *claims) judge(want Expect) (proof.Claims, error) {
 	if !sameURL(c.HTU, want.URL) {
 		return none, invalid("step 9: htu is not %s", want.URL)
 	}
+	if want.Token != "" && c.ATH != tokenHash(want.Token) {
+		return none, invalid("step 12: ath is not that of the access token")
+	}
 	got := proof.Claims{JTI: c.JTI, HTM: c.HTM, HTU: c.HTU, IAT: int64(*c.IAT), Nonce: c.Nonce}
 	if !want.Heartbeat {
 		return got, nil
@@ -59,6 +66,12 @@ func (c *claims) judge(want Expect) (proof.Claims, error) {
 	}
 	got.Heartbeat = &proof.Heartbeat{SID: c.SID, Seq: *c.Seq, Idle: *c.Idle, Age: *c.Age, Stay: c.Stay}
 	return got, nil
+}
+
+// tokenHash is the value of ath (section 4.2).
+func tokenHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // The times of RFC 7519 do not apply to a proof, so that golang-jwt finds none.
