@@ -9,6 +9,7 @@ import (
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
@@ -73,15 +74,15 @@ func drained(r *http.Request) bool {
 // Headers with which check tells the application who the user is. A reverse proxy must set them itself, from this answer, so
 // that nobody can send their own.
 const (
-	HeaderUser    = "Curfew-User"    // the subject
-	HeaderName    = "Curfew-Name"    // what the provider calls the user, percent-encoded
-	HeaderSession = "Curfew-Session" // the session's ID
-	HeaderReason  = "Curfew-Reason"  // with 401: the code, or the reason of an ended session
-	headerEnds    = "Curfew-Session-Ends"
+	HeaderUser    = "Curfew-User"         // the subject
+	HeaderName    = "Curfew-Name"         // what the provider calls the user, percent-encoded
+	HeaderSession = "Curfew-Session"      // the session's ID
+	HeaderReason  = "Curfew-Reason"       // with 401: the code, or the reason of an ended session
+	HeaderEnds    = "Curfew-Session-Ends" // when the session ends whatever anybody does, in milliseconds since the epoch
 )
 
 // checkHeaders are those of a verdict that lets through, in canonical form.
-var checkHeaders = [...]string{"Cache-Control", HeaderUser, HeaderName, HeaderSession, headerEnds}
+var checkHeaders = [...]string{"Cache-Control", HeaderUser, HeaderName, HeaderSession, HeaderEnds}
 
 // check is the verdict for a reverse proxy: 204 with who the user is, or 401 with why not and where to go.
 func (a *API) check(w http.ResponseWriter, r *http.Request, env settings.Environment) {
@@ -90,11 +91,7 @@ func (a *API) check(w http.ResponseWriter, r *http.Request, env settings.Environ
 	if err != nil {
 		refusal := AsRefusal(err)
 		a.SayWhere(&refusal, r.Header.Get("X-Original-URI"))
-		reason := string(refusal.Error)
-		if refusal.Reason != "" {
-			reason = string(refusal.Reason)
-		}
-		h.Set(HeaderReason, reason)
+		h.Set(HeaderReason, Reason(refusal))
 		if refusal.Resume != "" {
 			h.Set("Location", refusal.Resume)
 		} else if refusal.SignIn != "" {
@@ -103,11 +100,24 @@ func (a *API) check(w http.ResponseWriter, r *http.Request, env settings.Environ
 		WriteRefusal(w, refusal)
 		return
 	}
+	WriteIdentity(h, s)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// WriteIdentity says who a session belongs to. Every header is there, an empty one too: what a verdict leaves out, a client could send.
+func WriteIdentity(h http.Header, s session.Session) {
 	values := [...]string{"no-store", s.User.Subject, url.PathEscape(s.Name), s.ID.String(), strconv.FormatInt(s.State.SessionEnds(), 10)}
 	for i, name := range checkHeaders {
 		h[name] = values[i : i+1 : i+1] // one allocation for all, and this is the busiest handler of all
 	}
-	w.WriteHeader(http.StatusNoContent)
+}
+
+// Reason is the value of HeaderReason for a refusal.
+func Reason(refusal wire.Refusal) string {
+	if refusal.Reason != "" {
+		return string(refusal.Reason)
+	}
+	return string(refusal.Error)
 }
 
 // SayWhere adds to a refusal where a browser can go: sign-in, or resume for a stale cookie, and back to where it was.

@@ -32,8 +32,11 @@ func (s *Site) Prefix() string { return s.prefix }
 
 // Environment finds the environment of a request by its Host; unknown hosts are denied.
 func (s *Site) Environment(r *http.Request) (settings.Environment, bool) {
-	return s.live.ByHost(r.Host)
+	return s.ByHost(r.Host)
 }
+
+// ByHost finds the environment of a host, with its port where the origin has one.
+func (s *Site) ByHost(host string) (settings.Environment, bool) { return s.live.ByHost(host) }
 
 // URL is the absolute address of an endpoint as browsers know it.
 func (s *Site) URL(env settings.Environment, endpoint string) string {
@@ -102,4 +105,13 @@ func (s *Site) ReturnTo(text string) (string, bool) {
 func FromHere(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return (site == "" || site == "same-origin" || site == "none") && r.Header.Get("Sec-Purpose") == ""
+}
+
+// Navigation reports whether a browser is on its way to a page, by a link or a form. Browsers say so in Sec-Fetch-Mode; older ones
+// only ask for HTML.
+func Navigation(h http.Header) bool {
+	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return strings.Contains(h.Get("Accept"), "text/html")
 }

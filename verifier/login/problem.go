@@ -86,6 +86,11 @@ func (l *Login) unavailable(w http.ResponseWriter, r *http.Request, env settings
 	l.show(w, r, env, returnTo, cannot)
 }
 
+// Unavailable answers whoever is on the way to a page of the application while it cannot be said who they are.
+func (l *Login) Unavailable(w http.ResponseWriter, r *http.Request, env settings.Environment, returnTo string, err error) {
+	l.unavailable(w, r, env, returnTo, err)
+}
+
 // logFault tells the operator of what failed, loudly where they have to do something.
 func (l *Login) logFault(what string, env settings.Environment, err error) {
 	attrs := []any{"environment", env.ID, "error", err}

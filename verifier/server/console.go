@@ -25,7 +25,7 @@ type console struct {
 func (s *Server) newConsole(c config.Config) (*console, error) {
 	own := &console{Server: s}
 	live := settings.NewLive(consoleEnvironment(c))
-	var mux *http.ServeMux
+	var mux http.Handler
 	own.site, own.api, mux = s.handlers(c, live)
 	inside, err := pages.New(pages.Config{
 		Admin: s.admin, Actor: own.actor, Token: own.token, Now: s.o.Now, Prefix: c.Prefix, Location: s.o.Zone,

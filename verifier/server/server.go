@@ -19,6 +19,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/config"
 	"github.com/curfew-project/curfew/verifier/engine"
+	"github.com/curfew-project/curfew/verifier/forwardauth"
 	"github.com/curfew-project/curfew/verifier/keyring"
 	"github.com/curfew-project/curfew/verifier/login"
 	"github.com/curfew-project/curfew/verifier/metrics"
@@ -197,16 +198,19 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 }
 
 // handlers are those for browsers and reverse proxies, for some environments.
-func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api.API, *http.ServeMux) {
+func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api.API, http.Handler) {
 	site := api.NewSite(c.Prefix, live, s.engine.RecordRefusal)
 	a := api.New(s.engine, site)
 	mux := http.NewServeMux()
 	a.Register(mux, s.metrics.Timed)
-	login.New(login.Config{
+	people := login.New(login.Config{
 		Engine: s.engine, Site: site, API: a, Ring: s.ring, Connect: s.connections.get, Texts: s.texts, Random: s.o.Random, Log: s.o.Log,
-	}).Register(mux, s.metrics.Timed)
+	})
+	people.Register(mux, s.metrics.Timed)
+	proxies := forwardauth.New(s.engine, site, a, people.Unavailable)
+	proxies.Register(mux, s.metrics.Timed)
 	s.registerAgent(mux, site)
-	return site, a, mux
+	return site, a, proxies.Before(mux)
 }
 
 // serves reports whether an environment is still the one that it was. The console always is.
