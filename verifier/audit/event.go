@@ -34,6 +34,7 @@ const (
 
 	ConfigLoaded  Kind = "config_loaded"
 	ConfigRefused Kind = "config_refused" // a changed file was refused; the old one stays in force
+	KeysChanged   Kind = "keys_changed"   // another key makes tokens, or others are accepted; Detail has their IDs
 
 	Trimmed Kind = "audit_trimmed" // entries that were older than the retention were dropped; Detail names the last of them and its hash
 	Lost    Kind = "audit_lost"    // entries could not be kept; Detail says how many
@@ -43,7 +44,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{SignIn, Extended, Warned, Ended, Refused, Checked, CheckFailed, ProviderUp, ProviderDown, EnvironmentCreated,
 		EnvironmentRenamed, EnvironmentRemoved, SettingsChanged, SwitchChanged, ClientsChanged, AdminRefused, ConfigLoaded, ConfigRefused,
-		Trimmed, Lost}
+		KeysChanged, Trimmed, Lost}
 }
 
 // Valid reports whether k is one of Kinds.

@@ -22,6 +22,7 @@ type Config struct {
 	Prefix         string          `yaml:"prefix"`
 	Data           string          `yaml:"data"`
 	Keys           string          `yaml:"keys"`
+	KeyRotation    KeyRotation     `yaml:"key_rotation"`
 	Texts          string          `yaml:"texts"` // directory with the operator's own languages (C7); empty: none
 	CookieRenewal  Length          `yaml:"cookie_renewal"`
 	PolicyChecks   PolicyChecks    `yaml:"policy_checks"`
@@ -69,7 +70,8 @@ func Default() Config {
 	return Config{
 		Listen: "127.0.0.1:8480", OperatorListen: "127.0.0.1:8481", Prefix: "/.curfew/", Data: "curfew-data",
 		TrustedProxies: []string{"127.0.0.0/8", "::1"}, MaxConnections: 20_000, StopTimeout: Length(20 * time.Second),
-		RateLimits:    RateLimits{Address: 100, AddressBurst: 2000, Session: 10, SessionBurst: 100},
+		RateLimits:    RateLimits{Address: 100, AddressBurst: 2000, Session: 20, SessionBurst: 400},
+		KeyRotation:   KeyRotation{Overlap: Length(defaultOverlap)},
 		CookieRenewal: Length(policy.MaxCookieRenewal), PolicyChecks: PolicyChecks{Rate: 20, Concurrency: 8},
 		Audit: Audit{Retention: Length(defaultRetention)}, Admin: Admin{Socket: "curfew.sock"},
 	}

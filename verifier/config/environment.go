@@ -22,6 +22,7 @@ type Environment struct {
 	SignOut     SignOut     `yaml:"sign_out"`
 	HandIn      *HandIn     `yaml:"hand_in"` // nil: the application cannot hand in sessions
 	Page        Page        `yaml:"page"`
+	Assertion   bool        `yaml:"assertion"` // check signs who the user is
 
 	deployment Switches // those of the file, for all environments
 }
@@ -114,7 +115,7 @@ func (e Environment) Base() settings.Environment {
 			Absence:  orDefault(e.PolicyCheck.Absence, defaultAbsence),
 		},
 		SignOut: settings.SignOut{HereOnly: e.SignOut.HereOnly, Clear: append([]string{}, clear...)},
-		Page:    e.Page.inForce(),
+		Page:    e.Page.inForce(), Assertion: e.Assertion,
 	}
 }
 

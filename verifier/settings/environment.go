@@ -35,6 +35,8 @@ type Environment struct {
 	Check    PolicyCheck
 	SignOut  SignOut
 	Page     Page
+	// Assertion lets check sign who the user is, for an application that does not want to trust its network.
+	Assertion bool
 	// ClockSkew is how much earlier than the last session's end auth_time may be by the provider's clock (B1); default 0.
 	ClockSkew time.Duration
 	// Version is that of the document that is in force, and Born the one at which the environment was made; 0 where administrators have
