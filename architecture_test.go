@@ -63,13 +63,13 @@ var allowed = []struct {
 	{"verifier/store/...", []string{"shared/...", "verifier/session", "verifier/settings", "verifier/audit", "verifier/store/storetest", "verifier/store/sqlitefile", "verifier/store/redisconn"}},
 	{"verifier/engine", []string{"shared/...", "verifier/session", "verifier/settings", "verifier/audit", "verifier/proofcheck", "verifier/keyring", "verifier/steer"}},
 	{"verifier/steer", nil},
-	{"verifier/shed", []string{"shared/...", "verifier/steer"}},
+	{"verifier/shed", []string{"shared/...", "verifier/api", "verifier/steer"}},
 	{"verifier/admin/adminapi", []string{"shared/...", "verifier/admin", "verifier/audit", "verifier/settings", "verifier/session"}},
 	{"verifier/admin/admintest", []string{"verifier/admin"}},
 	{"verifier/admin", []string{"shared/...", "verifier/engine", "verifier/audit", "verifier/settings", "verifier/session"}},
 	{"verifier/console", []string{"shared/...", "verifier/admin", "verifier/audit", "verifier/settings", "verifier/session", "verifier/middleware"}},
 	{"verifier/api/apitest", []string{"shared/...", "verifier/proofcheck/prooftest"}},
-	{"verifier/api", []string{"shared/...", "verifier/engine", "verifier/session", "verifier/settings"}},
+	{"verifier/api", []string{"shared/...", "verifier/engine", "verifier/session", "verifier/settings", "verifier/steer"}},
 	{"verifier/forwardauth", []string{"shared/...", "verifier/api", "verifier/engine", "verifier/session", "verifier/settings"}},
 	{"verifier/login/oidctest", []string{"wasm/needs"}},
 	{"verifier/login", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/settings", "verifier/session", "verifier/api", "verifier/pages", "verifier/texts", "verifier/keyring"}},
@@ -201,7 +201,7 @@ func TestNobodyReadsTheClockBelowTheEdge(t *testing.T) {
 	forbidden := map[string][]string{"time": {"Now", "Since", "Until"}, "os": {"Getenv", "LookupEnv"}}
 	for _, root := range []string{"shared", "agent", "verifier/engine", "verifier/session", "verifier/proofcheck", "verifier/store",
 		"verifier/api", "verifier/login", "verifier/keyring", "verifier/provider", "verifier/settings", "verifier/audit", "verifier/config", "verifier/middleware", "verifier/server",
-		"verifier/policycheck", "verifier/metrics", "verifier/admin", "verifier/console", "verifier/store/ledger", "verifier/forwarded", "verifier/ratelimit"} {
+		"verifier/policycheck", "verifier/metrics", "verifier/admin", "verifier/steer", "verifier/shed", "verifier/console", "verifier/store/ledger", "verifier/forwarded", "verifier/ratelimit"} {
 		err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "storetest") || strings.Contains(name, "prooftest") || strings.Contains(name, "oidctest") || strings.Contains(name, "apitest") || strings.Contains(name, "redistest") {
 				return err

@@ -29,7 +29,7 @@ func TestHeartbeatAndCheckOverHTTP(t *testing.T) {
 		Heartbeat: &proof.Heartbeat{SID: asked.SID, Seq: asked.Seq + 1}}))
 	var reply wire.Reply
 	v.Decode(answer, &reply)
-	if answer.StatusCode != http.StatusOK || reply.Phase != wire.Active || reply.Nonce == "" || reply.Interval != 5000 {
+	if answer.StatusCode != http.StatusOK || reply.Phase != wire.Active || reply.Nonce == "" || reply.Interval < 4000 || reply.Interval > 5000 {
 		t.Fatalf("%d %s", answer.StatusCode, answer.Body)
 	}
 	if answer.Header.Get("Cache-Control") != "no-store" {

@@ -77,6 +77,9 @@ type Refusal struct {
 	Seq     uint64 `json:"seq,omitempty"`     // the last accepted sequence number of that session
 	SignIn  string `json:"sign_in,omitempty"` // where a browser goes that has no session
 	Resume  string `json:"resume,omitempty"`  // with StaleCookie
+	// RetryAfter is with Unavailable and TooMany how many milliseconds to wait before the request is repeated; 0: not said. Each answer
+	// says another time, so that those who were refused together do not come back together.
+	RetryAfter int64 `json:"retry_after,omitempty"`
 }
 
 // SignIn is what POST sign-in is told besides the proof, as a form.
@@ -112,6 +115,7 @@ const (
 	MaxBody     = 8 << 10 // bytes in a request body
 	MaxHeader   = 32 << 10
 	MaxIdle     = 366 * 24 * 3600 * 1000 // milliseconds a heartbeat may claim as idle or age
+	MaxRetry    = 5 * 60 * 1000          // milliseconds that a refusal may ask to wait
 )
 
 // Names that both ends use.
@@ -121,4 +125,6 @@ const (
 
 	SessionCookie = "curfew"  // on https with the prefix SecureCookie
 	SecureCookie  = "__Host-" // which ties a cookie to its host and to https (RFC 6265bis section 4.1.3.2)
+
+	HeaderRetryAfter = "Retry-After" // RFC 9110 section 10.2.3, in seconds; the page goes by Refusal.RetryAfter
 )

@@ -10,17 +10,17 @@ import (
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/steer"
 )
 
 const (
-	// streamLife bounds a stream. Browsers open another by themselves, with the cookie that they have then.
+	// streamLife bounds a stream; most live a little less, so that those that began together do not end together. Browsers open another by
+	// themselves, with the cookie that they have then.
 	streamLife = 10 * time.Minute
 	// pulse is how often a silent stream carries a comment, so that proxies do not take it for dead.
 	pulse = 25 * time.Second
 	// maxStreams bounds the streams of one verifier. A browser that gets none learns of an end by its heartbeats.
 	maxStreams = 1 << 16
-	// spread is within which time after a change of the settings all pages of an environment are told (A12): each of them asks then.
-	spread = 2 * time.Second
 )
 
 // events tells a page at once that its session has ended, and soon that the settings have changed (HTML section 9.2, server-sent
@@ -50,10 +50,13 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, env settings.Enviro
 		return
 	}
 	defer watch.Stop()
-	// Spread over some seconds, so that the pages of a restarted verifier do not come back together.
-	stream.say(fmt.Sprintf("retry: %d\n\n", 2000+20*int(watch.Session[0])))
+	// A verifier that stops, or falls, closes all its streams at once: their pages come back one after the other.
+	reopen := func() {
+		stream.retry(steer.Reopen(a.Streams(), watch.Session.Seed(), uint64(a.engine.Now().UnixMilli())))
+	}
+	reopen()
 
-	pulses, life := time.NewTicker(pulse), time.NewTimer(streamLife)
+	pulses, life := time.NewTicker(pulse), time.NewTimer(steer.Life(streamLife, watch.Session.Seed(), uint64(a.engine.Now().UnixMilli())))
 	defer pulses.Stop()
 	defer life.Stop()
 	var turn <-chan time.Time // when this page is told that the settings have changed; nil: they have not
@@ -64,7 +67,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, env settings.Enviro
 			return
 		case <-watch.Changed:
 			if turn == nil {
-				turn = time.After(spread * time.Duration(watch.Session[1]) / 256)
+				turn = time.After(steer.Turn(a.Streams(), watch.Session.Seed()))
 			}
 		case <-turn:
 			turn = nil
@@ -72,8 +75,10 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, env settings.Enviro
 		case <-pulses.C:
 			stream.say(":\n\n")
 		case <-life.C:
+			stream.retry(time.Second) // it is alone at this moment
 			return
 		case <-r.Context().Done():
+			reopen() // there may be more of them by now
 			return
 		}
 	}
@@ -107,6 +112,11 @@ func (s *stream) say(text string) {
 	if s.err == nil {
 		s.err = s.control.Flush()
 	}
+}
+
+// retry tells the browser when to open the stream again once it is closed.
+func (s *stream) retry(after time.Duration) {
+	s.say(fmt.Sprintf("retry: %d\n\n", after.Milliseconds()))
 }
 
 func (s *stream) ended(reason wire.Reason) {

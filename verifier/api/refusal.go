@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/engine"
@@ -55,6 +56,9 @@ func AsRefusal(err error) wire.Refusal {
 func WriteRefusal(w http.ResponseWriter, refusal wire.Refusal) {
 	if refusal.Nonce != "" {
 		w.Header().Set(wire.HeaderNonce, refusal.Nonce)
+	}
+	if refusal.RetryAfter > 0 {
+		w.Header().Set(wire.HeaderRetryAfter, strconv.FormatInt((refusal.RetryAfter+999)/1000, 10))
 	}
 	status := Status(refusal.Error)
 	if status == http.StatusUnauthorized {

@@ -9,6 +9,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/keyring"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/steer"
 )
 
 // cookieSize is the length of a session cookie's payload: the session's ID and the instant at which the cookie goes stale.
@@ -44,13 +45,24 @@ func (e *Engine) openCookie(env settings.Environment, cookie string) (session.ID
 	return session.ID(payload[:16]), int64(binary.BigEndian.Uint64(payload[16:])), nil
 }
 
-// interval is how long the page waits between heartbeats: a quarter of the shortest time that a missed one could cost, and at
-// most a minute, which is as often as a hidden tab may wake.
-func (e *Engine) interval(s session.Session) time.Duration {
+// interval is how long the page waits between heartbeats. It is another one in each answer, so that pages that came together do not go on
+// together.
+func (e *Engine) interval(s session.Session, now int64) time.Duration {
 	shortest := e.renewal
 	set := s.State.Settings
 	if set.InactivityOn() {
 		shortest = min(shortest, set.InactivityTimeout)
 	}
-	return max(min(shortest/4, time.Minute), time.Second)
+	return steer.Interval(shortest, e.pressure(), s.ID.Seed(), uint64(now))
+}
+
+// Slack is how long it can wait without harm until the page with a cookie is heard: until only a quarter of the renewal interval is left
+// before the cookie goes stale. That is never later than a deadline, so a page in need has no slack, and its need is vouched for by the
+// cookie alone. false: this environment has not made the cookie.
+func (e *Engine) Slack(env settings.Environment, cookie string) (time.Duration, bool) {
+	_, expires, err := e.openCookie(env, cookie)
+	if err != nil {
+		return 0, false
+	}
+	return time.Duration(expires-e.clock())*time.Millisecond - e.renewal/4, true
 }

@@ -35,6 +35,8 @@ type Config struct {
 	Serves func(settings.Environment) bool
 	// Checks carries out policy checks (A5); nil never does, so that a session whose check is long overdue is refused.
 	Checks Checks
+	// Pressure is how much there is to do, from 0 to 1, cheaply: it stretches the interval between heartbeats. nil: there is none.
+	Pressure func() float64
 }
 
 // Checks carries out policy checks in the background.
@@ -56,6 +58,8 @@ type Engine struct {
 	checks  Checks
 	serves  func(settings.Environment) bool
 	watches watches
+
+	pressure func() float64
 }
 
 // New makes an engine, or says which field of the configuration is wrong.
@@ -73,9 +77,12 @@ func New(c Config) (*Engine, error) {
 	if c.Serves == nil {
 		c.Serves = func(settings.Environment) bool { return true }
 	}
+	if c.Pressure == nil {
+		c.Pressure = func() float64 { return 0 }
+	}
 	return &Engine{
-		serves: c.Serves,
-		store:  c.Store, ring: c.Ring, now: c.Now, random: c.Random, renewal: c.Renewal, record: c.Record, checks: c.Checks,
+		serves: c.Serves, pressure: c.Pressure,
+		store: c.Store, ring: c.Ring, now: c.Now, random: c.Random, renewal: c.Renewal, record: c.Record, checks: c.Checks,
 		watches: watches{of: map[session.ID]map[*Watch]struct{}{}},
 		nonces:  proofcheck.Nonces{Ring: c.Ring, Life: nonceLife},
 	}, nil

@@ -142,7 +142,7 @@ func (e *Engine) reply(env settings.Environment, s session.Session, now int64) w
 		CheckBy:     state.CheckBy,
 		Settings:    wireSettings(state.Settings),
 		SessionEnds: state.SessionEnds(), InactivityEnds: state.InactivityEnds(),
-		Seq: s.Seq, Nonce: e.nonces.Issue(scope(s), now), Interval: e.interval(s).Milliseconds(),
+		Seq: s.Seq, Nonce: e.nonces.Issue(scope(s), now), Interval: e.interval(s, now).Milliseconds(),
 		User: userHandle(s.User),
 	}
 }

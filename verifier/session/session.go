@@ -4,6 +4,7 @@ package session
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,9 @@ func NewID(random io.Reader) (ID, error) {
 	_, err := io.ReadFull(random, id[:])
 	return id, err
 }
+
+// Seed is a number that tells sessions apart where something is spread over them.
+func (id ID) Seed() uint64 { return binary.BigEndian.Uint64(id[:8]) }
 
 // ErrBadID is returned for text that is no ID.
 var ErrBadID = errors.New("not a session ID")

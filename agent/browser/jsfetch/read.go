@@ -134,6 +134,8 @@ func readRefusal(answer safejs.Value) (wire.Refusal, error) {
 		Seq:     uint64(r.optionalInteger("seq")),
 		SignIn:  r.optionalText("sign_in", maxAddress),
 		Resume:  r.optionalText("resume", maxAddress),
+
+		RetryAfter: r.optionalInteger("retry_after"),
 	}
 	known := false
 	for _, code := range wire.Codes() {
