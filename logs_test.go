@@ -20,15 +20,23 @@ import (
 
 // logEvents are the events that the verifier's log tells, besides those of the audit, which it tells under their own names (C6).
 var logEvents = map[string]string{
-	"serving": "the verifier answers on the addresses that it names",
-	"stopped": "the verifier has ended as it was told to",
+	"serving":             "the verifier answers on the addresses that it names",
+	"stopping":            "the verifier was told to end, and finishes what is under way",
+	"stopped":             "the verifier has ended as it was told to",
+	"supervisor_not_told": "systemd could not be told how the verifier fares",
+	"proxy_not_trusted":   "somebody sends X-Forwarded headers who is not in trusted_proxies",
 
 	"config_refused":          "a changed configuration was refused; the old one stays in force",
 	"config_needs_restart":    "a changed configuration has values that count only after a restart",
+	"keys_refused":            "a changed key file cannot be used; the verifier goes on with the keys that it has",
+	"keys_not_rotated":        "keys could not be exchanged by the schedule",
+	"key_added":               "the schedule has put a fresh key into the key file",
+	"key_dropped":             "the schedule has dropped a key that nothing needed any more",
 	"insecure_origin":         "an environment is served over plain http",
 	"sessions_not_ended":      "a configuration is in force, while sessions of environments that are gone could not be ended",
 	"admin_api_failed":        "the admin API could not answer through the verifier's own fault",
 	"http_server_error":       "a handler has failed, or a connection could not be taken",
+	"tls_handshake_failed":    "somebody did not come to an agreement with a listener, or was no client for it",
 	"provider_reachable":      "an identity provider answers again, or for the first time",
 	"provider_unreachable":    "an identity provider does not answer",
 	"provider_misconfigured":  "an identity provider refuses this verifier, or answers what it may not",
@@ -48,6 +56,7 @@ var logEvents = map[string]string{
 	"session_store_written_again": "the session store writes again",
 	"ledger_write_failed":         "the ledger cannot write",
 	"ledger_written_again":        "the ledger writes again",
+	"ledger_lost":                 "Redis has come back without entries of the audit that it had acknowledged",
 
 	"audit_write_failed":    "events wait because the ledger does not take them",
 	"audit_written_again":   "the events that waited are written",
