@@ -72,7 +72,7 @@ func keysOf(prefix string) keys {
 	if prefix == "" {
 		prefix = "curfew"
 	}
-	of := func(name string) string { return prefix + ":{ledger}:" + name }
+	of := func(name string) string { return "{" + prefix + ":ledger}" + name }
 	return keys{of("state"), of("entries"), of("revisions"), of("walks"), of("changes"), of("by:")}
 }
 

@@ -215,7 +215,7 @@ func TestC5_DroppedEntriesAreSweptUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	length := func() string { return redis.Do("XLEN", "sweep:{ledger}:entries") }
+	length := func() string { return redis.Do("XLEN", "{sweep:ledger}entries") }
 	visited := 0
 	err := store.Audit().Walk(t.Context(), func(_, _ audit.Link) error {
 		dropped, err := other.Audit().Trim(t.Context(), start+900, start+n, "retention")
@@ -234,7 +234,7 @@ func TestC5_DroppedEntriesAreSweptUp(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 	for key, want := range map[string]string{"by:session:1": "0", "by:session:950": "1", "by:subject:ada": "100", "by:kind:sign_in:crm": "2"} {
-		if got := redis.Do("ZCARD", "sweep:{ledger}:"+key); got != want {
+		if got := redis.Do("ZCARD", "{sweep:ledger}"+key); got != want {
 			t.Errorf("%s has %s; want %s", key, got, want)
 		}
 	}

@@ -110,3 +110,15 @@ func SealedEnd(ctx context.Context, conn *redisconn.Conn, prefix string) (text, 
 
 // missing reports whether Redis has no value.
 func missing(err error) bool { return rueidis.IsRedisNil(err) }
+
+// SealedEnd is that of the ledger.
+func (s *Store) SealedEnd(ctx context.Context) (text, seal string, err error) {
+	if err := s.usable(ctx); err != nil {
+		return "", "", err
+	}
+	now, err := s.look(ctx)
+	if err != nil || now.text == "" {
+		return "", "", err
+	}
+	return now.end.Text(), now.seal, nil
+}

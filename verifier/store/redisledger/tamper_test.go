@@ -18,37 +18,39 @@ func TestC5_TamperingIsFoundAndNamed(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
 	conn := dial(t, redis.Address)
-	const entries, state = ":{ledger}:entries", ":{ledger}:state"
+	const entries, state = ":ledger}entries", ":ledger}state"
 	alter := func(prefix, id, from, to string) { // everything from there on is put back, one with another text
 		var kept [][2]string
-		all := strings.Split(redis.Do("XRANGE", prefix+entries, id, "+"), "\n")
+		all := strings.Split(redis.Do("XRANGE", "{"+prefix+entries, id, "+"), "\n")
 		for i := 0; i+2 < len(all); i += 3 {
 			kept = append(kept, [2]string{all[i], all[i+2]})
-			redis.Do("XDEL", prefix+entries, all[i])
+			redis.Do("XDEL", "{"+prefix+entries, all[i])
 		}
-		if before := strings.Split(redis.Do("XREVRANGE", prefix+entries, "+", "-", "COUNT", "1"), "\n"); before[0] != "" {
-			redis.Do("XSETID", prefix+entries, before[0])
+		if before := strings.Split(redis.Do("XREVRANGE", "{"+prefix+entries, "+", "-", "COUNT", "1"), "\n"); before[0] != "" {
+			redis.Do("XSETID", "{"+prefix+entries, before[0])
 		}
 		kept[0][1] = strings.Replace(kept[0][1], from, to, 1)
 		for _, one := range kept {
-			if got := redis.Do("XADD", prefix+entries, one[0], "e", one[1]); got != one[0] {
+			if got := redis.Do("XADD", "{"+prefix+entries, one[0], "e", one[1]); got != one[0] {
 				t.Fatalf("putting back %s: %s", one[0], got)
 			}
 		}
 	}
-	cut := func(prefix string) { redis.Do("XDEL", prefix+entries, "8-0", "9-0", "10-0") }
+	cut := func(prefix string) { redis.Do("XDEL", "{"+prefix+entries, "8-0", "9-0", "10-0") }
 	for name, test := range map[string]struct {
 		do  func(prefix string)
 		seq int64
 	}{
-		"cut off":             {cut, 8},
-		"noted otherwise":     {func(p string) { redis.Do("HSET", p+state, "end", redis.Do("HGET", p+state, "end"), "seal", "x") }, 11},
-		"end unreadable":      {func(p string) { redis.Do("HSET", p+state, "end", "{") }, 1},
-		"end taken away":      {func(p string) { redis.Do("HDEL", p+state, "end", "seal") }, 1},
-		"all cut off":         {func(p string) { redis.Do("DEL", p+entries) }, 1},
-		"added behind":        {func(p string) { redis.Do("XADD", p+entries, "11-0", "e", "{}") }, 11},
-		"added far behind":    {func(p string) { redis.Do("XADD", p+entries, "77-0", "e", "{}") }, 11},
-		"removed in between":  {func(p string) { redis.Do("XDEL", p+entries, "5-0") }, 5},
+		"cut off": {cut, 8},
+		"noted otherwise": {func(p string) {
+			redis.Do("HSET", "{"+p+state, "end", redis.Do("HGET", "{"+p+state, "end"), "seal", "x")
+		}, 11},
+		"end unreadable":      {func(p string) { redis.Do("HSET", "{"+p+state, "end", "{") }, 1},
+		"end taken away":      {func(p string) { redis.Do("HDEL", "{"+p+state, "end", "seal") }, 1},
+		"all cut off":         {func(p string) { redis.Do("DEL", "{"+p+entries) }, 1},
+		"added behind":        {func(p string) { redis.Do("XADD", "{"+p+entries, "11-0", "e", "{}") }, 11},
+		"added far behind":    {func(p string) { redis.Do("XADD", "{"+p+entries, "77-0", "e", "{}") }, 11},
+		"removed in between":  {func(p string) { redis.Do("XDEL", "{"+p+entries, "5-0") }, 5},
 		"altered":             {func(p string) { alter(p, "4-0", `"subject":"ada"`, `"subject":"eve"`) }, 4},
 		"last altered":        {func(p string) { alter(p, "10-0", `"subject":"ada"`, `"subject":"eve"`) }, 10},
 		"an older end put in": {nil, 10},
@@ -59,12 +61,12 @@ func TestC5_TamperingIsFoundAndNamed(t *testing.T) {
 			if err := store.Audit().Append(t.Context(), events("ada", 9)); err != nil {
 				t.Fatal(err)
 			}
-			old := [2]string{redis.Do("HGET", prefix+state, "end"), redis.Do("HGET", prefix+state, "seal")}
+			old := [2]string{redis.Do("HGET", "{"+prefix+state, "end"), redis.Do("HGET", "{"+prefix+state, "seal")}
 			if err := store.Audit().Append(t.Context(), events("ada", 1)); err != nil {
 				t.Fatal(err)
 			}
 			if test.do == nil {
-				redis.Do("HSET", prefix+state, "end", old[0], "seal", old[1])
+				redis.Do("HSET", "{"+prefix+state, "end", old[0], "seal", old[1])
 			} else {
 				test.do(prefix)
 			}
@@ -135,7 +137,7 @@ func TestC1_DamageShowsWhenItIsRead(t *testing.T) {
 		for version := int64(1); version <= 2; version++ {
 			appendRevision(t, store, version)
 		}
-		command[1] = prefix + ":{ledger}:" + command[1]
+		command[1] = "{" + prefix + ":ledger}" + command[1]
 		redis.Do(command...)
 		if _, err := store.Settings().Latest(t.Context()); !errors.Is(err, redisledger.ErrCorrupt) {
 			t.Errorf("%s: Latest: %v; want ErrCorrupt", name, err)
