@@ -33,6 +33,8 @@ type Config struct {
 	Changed func(environments ...string)
 	// Reported are the pages of an environment that have asked for the agent's script (A10).
 	Reported func(environment string) []ReportedPage
+	// Keys tells how the verifier's keys stand; nil: there are none to tell of.
+	Keys func(ctx context.Context) ([]Key, error)
 }
 
 // Served is an environment that is to be served.

@@ -21,6 +21,7 @@ type Claim struct {
 	RefreshToken string
 	IDToken      string // the last one
 	where        Where
+	stale        bool // sealed with a key that is not in use any more
 }
 
 const (
@@ -103,14 +104,16 @@ func (e *Engine) ClaimCheck(ctx context.Context, env settings.Environment, id se
 	if err != nil && !errors.Is(err, errNoSecrets) {
 		return Claim{}, false, err
 	}
-	claim.RefreshToken, claim.IDToken, claim.where = kept.RefreshToken, kept.IDToken, kept.Where
+	claim.RefreshToken, claim.IDToken, claim.where, claim.stale = kept.RefreshToken, kept.IDToken, kept.Where, kept.stale
 	return claim, true, nil
 }
 
 // KeepRefreshToken makes a rotated refresh token durable, before anything else is done with the answer that brought it.
 func (e *Engine) KeepRefreshToken(ctx context.Context, claim *Claim, rotated string) error {
 	claim.RefreshToken = rotated
-	return e.keepSecrets(ctx, *claim)
+	err := e.keepSecrets(ctx, *claim)
+	claim.stale = claim.stale && err != nil
+	return err
 }
 
 func (e *Engine) keepSecrets(ctx context.Context, claim Claim) error {
@@ -130,6 +133,16 @@ func (e *Engine) Confirm(ctx context.Context, env settings.Environment, claim Cl
 	if who.Issuer != claim.Session.User.Issuer || who.Subject != claim.Session.User.Subject {
 		return e.EndChecked(ctx, env, claim, wire.UserMismatch, "the policy check's ID token is another user's")
 	}
+	renewed := who.IDToken != "" && who.IDToken != claim.IDToken
+	if renewed {
+		claim.IDToken = who.IDToken
+	}
+	if claim.stale {
+		// What has been confirmed is sealed with the key in use, so that an older key need not be kept for it: first this, then the word of it.
+		if err := e.keepSecrets(ctx, claim); err != nil {
+			return err
+		}
+	}
 	now := e.clock()
 	s, ok, err := e.store.Update(ctx, claim.Session.ID, now, func(s session.Session) (session.Session, error) {
 		s.State = deadline.Step(s.State, deadline.Confirmed{Lapses: lapses(env, now)}, now)
@@ -143,10 +156,9 @@ func (e *Engine) Confirm(ctx context.Context, env settings.Environment, claim Cl
 		return err
 	}
 	e.record(audit.Event{At: now, Kind: audit.Checked, Environment: env.ID, Session: s.ID.String(), Subject: s.User.Subject})
-	if who.IDToken == "" || who.IDToken == claim.IDToken {
+	if !renewed || claim.stale {
 		return nil
 	}
-	claim.IDToken = who.IDToken
 	return e.keepSecrets(ctx, claim)
 }
 

@@ -14,6 +14,8 @@ type secrets struct {
 	IDToken      string `json:"id_token,omitempty"`
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Where        Where  `json:"where,omitzero"`
+
+	stale bool // read with another key than the one in use
 }
 
 // errNoSecrets means that a session's secrets are not there or were sealed with a key that is gone.
@@ -45,6 +47,7 @@ func (e *Engine) secrets(ctx context.Context, s session.Session, now int64) (sec
 	if err := json.Unmarshal(text, &plain); err != nil {
 		return secrets{}, errNoSecrets
 	}
+	plain.stale = !e.ring.Fresh(string(sealed))
 	return plain, nil
 }
 

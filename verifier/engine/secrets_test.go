@@ -94,3 +94,41 @@ func TestP6_SealedSecretsBelongToOneSession(t *testing.T) {
 		t.Errorf("another session's tokens were read: %q", claim.RefreshToken)
 	}
 }
+
+// A5: a check that the provider confirms leaves nothing that was sealed with an older key, whether or not the provider gave new tokens: so
+// an old key is needed by nobody who was confirmed since it was replaced.
+func TestA5_AConfirmedCheckSealsWithTheKeyInUse(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	ctx := context.Background()
+	in := w.browser(free).back(amara)
+	in.RefreshToken, in.Who.IDToken = "refresh", "first"
+	e, closed := w.with(path, 1)
+	s, _, err := e.Begin(ctx, free, in)
+	w.must(err)
+	closed()
+	for _, step := range []struct {
+		name, idToken, want string
+		seeds, alone        byte
+	}{
+		{"no new ID token", "", "first", 2, 1},
+		{"a new ID token", "second", "second", 3, 2},
+		{"the same ID token", "second", "second", 4, 3},
+	} {
+		w.pass(61 * minute)
+		e, closed := w.with(path, step.seeds, step.alone)
+		claim, ok, err := e.ClaimCheck(ctx, free, s.ID)
+		if err != nil || !ok || claim.RefreshToken != "refresh" {
+			t.Fatalf("%s: %+v, %t, %v", step.name, claim, ok, err)
+		}
+		who := in.Who
+		who.IDToken = step.idToken
+		w.must(e.Confirm(ctx, free, claim, who))
+		closed()
+		e, closed = w.with(path, step.seeds) // the older key is dropped
+		if kept, err := e.IDTokenOf(ctx, s); err != nil || kept != step.want {
+			t.Errorf("%s: %q, %v", step.name, kept, err)
+		}
+		closed()
+	}
+}

@@ -211,6 +211,12 @@ func (r *Ring) MadeWith(token string) string {
 	return hex.EncodeToString(k.id[:])
 }
 
+// Fresh reports whether a token says that it was made with the key in use.
+func (r *Ring) Fresh(token string) bool {
+	k, _, err := r.find(token, 0)
+	return err == nil && k == r.use()
+}
+
 // replace writes the whole file under another name and puts it into place, so that a crash leaves the old or the new one. It belongs to
 // whom it belonged to, or the verifier could not read it any more.
 func (f *keyFile) replace(lines []string) error {

@@ -37,6 +37,7 @@ func (s *Server) Run(ctx context.Context) {
 	all.Go(func() { s.checker.Run(ctx, s.engine) })
 	all.Go(func() { s.connections.probe(ctx) })
 	all.Go(func() { s.trim(ctx) })
+	all.Go(func() { s.watchKeys(ctx) })
 	all.Wait()
 }
 

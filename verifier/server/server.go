@@ -175,7 +175,7 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	s.admin, err = admin.New(admin.Config{
 		Sessions: s.store, Engine: s.engine, Settings: s.ledger.Settings(), Audit: s.ledger.Audit(), Record: record, Kept: kept, Flush: s.journal.Flush, Live: s.live,
 		Now: s.o.Now, Provider: s.connections.look, Changed: s.engine.SettingsChanged,
-		Reported: s.reported.list,
+		Reported: s.reported.list, Keys: s.keys,
 	})
 	if err != nil {
 		return err

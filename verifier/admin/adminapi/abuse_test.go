@@ -40,6 +40,7 @@ func requests(session string) map[adminapi.Address]request {
 		{Method: "DELETE", Path: "sessions"}:                    {path: "sessions?environment=clinic"},
 		{Method: "GET", Path: "sessions/{id}"}:                  {path: "sessions/" + session},
 		{Method: "DELETE", Path: "sessions/{id}"}:               {path: "sessions/" + session},
+		{Method: "GET", Path: "keys"}:                           {path: "keys"},
 		{Method: "GET", Path: "audit"}:                          {path: "audit?environment=clinic"},
 		{Method: "GET", Path: "audit/export"}:                   {path: "audit/export?environment=clinic"},
 		{Method: "POST", Path: "audit/verify"}:                  {path: "audit/verify"},

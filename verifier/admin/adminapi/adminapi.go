@@ -41,6 +41,7 @@ func routes() []route {
 		{"DELETE", "sessions", endSessions},
 		{"GET", "sessions/{id}", showSession},
 		{"DELETE", "sessions/{id}", endSession},
+		{"GET", "keys", listKeys},
 		{"GET", "audit", searchAudit},
 		{"GET", "audit/export", exportAudit},
 		{"POST", "audit/verify", verifyAudit},
