@@ -23,6 +23,7 @@ type Config struct {
 	Data           string          `yaml:"data"`
 	Keys           string          `yaml:"keys"`
 	KeyRotation    KeyRotation     `yaml:"key_rotation"`
+	Store          Store           `yaml:"store"`
 	Texts          string          `yaml:"texts"` // directory with the operator's own languages (C7); empty: none
 	CookieRenewal  Length          `yaml:"cookie_renewal"`
 	PolicyChecks   PolicyChecks    `yaml:"policy_checks"`

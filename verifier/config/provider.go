@@ -122,6 +122,7 @@ func (c Config) Readable() error {
 		}
 	})
 	c.readCertificates(whole)
+	c.Store.readCertificates(whole)
 	return all.orNil()
 }
 
@@ -147,6 +148,7 @@ func (c Config) secrets(visit func(path, name, file string, read func() (string,
 			visit(path+".hand_in.secret_file", name, e.HandIn.SecretFile, e.HandIn.Secret)
 		}
 	}
+	c.Store.secrets(visit)
 	for i, token := range c.Admin.Tokens {
 		visit(item("admin.tokens", i)+".file", "admin token "+token.Name, token.File, token.Secret)
 	}

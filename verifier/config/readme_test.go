@@ -74,10 +74,10 @@ func TestReadmeSaysWhatNeedsARestart(t *testing.T) {
 	}
 	_, reload, ok := strings.Cut(string(text), "**Reload.**")
 	reload, _, _ = strings.Cut(reload, "\n\n")
-	everything := Config{Listen: "x", OperatorListen: "x", Prefix: "x", Data: "x", Keys: "x", Texts: "x", CookieRenewal: 1,
+	everything := Config{Listen: "x", OperatorListen: "x", Prefix: "x", Data: "x", Keys: "x", Store: Store{Redis: &Redis{}}, Texts: "x", CookieRenewal: 1,
 		PolicyChecks: PolicyChecks{Concurrency: 1}, TLS: &PublicTLS{}, OperatorTLS: &TLS{}, MaxConnections: 1, StopTimeout: 1, Admin: Admin{Socket: "x"}, Console: &Console{}}
 	keys := NeedsRestart(Config{}, everything)
-	if !ok || len(keys) != 14 {
+	if !ok || len(keys) != 15 {
 		t.Fatalf("%d keys, in %q", len(keys), reload)
 	}
 	for _, key := range keys {

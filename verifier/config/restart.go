@@ -19,10 +19,12 @@ func NeedsRestart(old, new Config) []string {
 		{"prefix", old.Prefix, new.Prefix},
 		{"data", old.Data, new.Data},
 		{"keys", old.Keys, new.Keys},
+		{"store", old.Store, new.Store},
 		{"texts", old.Texts, new.Texts},
 		{"cookie_renewal", old.CookieRenewal, new.CookieRenewal},
 		{"policy_checks", old.PolicyChecks, new.PolicyChecks},
 		{"admin.socket", old.Admin.Socket, new.Admin.Socket},
+		{"relay", old.Relay, new.Relay},
 		{"console", withoutRoles(old.Console), withoutRoles(new.Console)},
 	} {
 		if !reflect.DeepEqual(part.old, part.new) {

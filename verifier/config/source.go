@@ -139,6 +139,7 @@ func (c *Config) paths(visit func(path string, value *string)) {
 	visit("data", &c.Data)
 	visit("keys", &c.Keys)
 	visit("texts", &c.Texts)
+	c.Store.paths(visit)
 	for _, of := range c.certificates() {
 		visit(of.key+".cert_file", &of.CertFile)
 		visit(of.key+".key_file", &of.KeyFile)

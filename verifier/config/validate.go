@@ -53,6 +53,7 @@ func (c Config) validate() error {
 	c.validateService(b)
 	limitsHold := c.validateLimits(b)
 	c.KeyRotation.validate(b.below("key_rotation", "key_rotation"))
+	c.Store.validate(b.below("store", "store"))
 	c.Audit.validate(b.below("audit", "audit"))
 	c.Admin.validate(b.below("admin", "admin"))
 	c.validateProviders(b)

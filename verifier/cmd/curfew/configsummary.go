@@ -20,6 +20,7 @@ type configSummary struct {
 	Environments []environmentSummary `json:"environments"`
 	Providers    []providerSummary    `json:"providers,omitempty"` // those with a name, for environments to come too
 	Console      *consoleSummary      `json:"console,omitempty"`
+	Store        storeSummary         `json:"store"`
 	Admin        adminSummary         `json:"admin"`
 	Audit        auditSummary         `json:"audit"`
 	Languages    []string             `json:"languages"`
@@ -73,6 +74,38 @@ type consoleSummary struct {
 	EnvironmentAdministrators map[string][]string `json:"environment_administrators,omitempty"`
 }
 
+// storeSummary is where everything is kept.
+type storeSummary struct {
+	Data       string   `json:"data,omitempty"`
+	Redis      []string `json:"redis,omitempty"`
+	Sentinel   string   `json:"sentinel,omitempty"`
+	Encrypted  bool     `json:"encrypted,omitempty"`
+	Prefix     string   `json:"prefix,omitempty"`
+	Durability string   `json:"durability,omitempty"`
+}
+
+func summarizeStore(c config.Config) storeSummary {
+	if r := c.Store.Redis; r != nil {
+		return storeSummary{Redis: r.Addresses, Sentinel: r.Sentinel, Encrypted: r.TLS != nil, Prefix: r.Prefix, Durability: r.Durability}
+	}
+	return storeSummary{Data: c.Data}
+}
+
+// print says it in one line.
+func (s storeSummary) print(to io.Writer) {
+	if len(s.Redis) == 0 {
+		return // in files, as it always was
+	}
+	how := ""
+	if s.Sentinel != "" {
+		how += ", master " + s.Sentinel + " of these sentinels"
+	}
+	if s.Encrypted {
+		how += ", encrypted"
+	}
+	fmt.Fprintf(to, "sessions, settings and audit in Redis at %s, below %s%s; durability %s\n", strings.Join(s.Redis, ", "), s.Prefix, how, s.Durability)
+}
+
 type adminSummary struct {
 	Socket string         `json:"socket,omitempty"`
 	Tokens []tokenSummary `json:"tokens"`
@@ -96,6 +129,7 @@ type variableSummary struct {
 func summarize(path string, c config.Config, languages []string) configSummary {
 	s := configSummary{
 		File: path, Correct: true, Environments: []environmentSummary{}, Languages: languages, Ignored: c.IgnoredVariables(),
+		Store: summarizeStore(c),
 		Admin: adminSummary{Socket: c.Admin.Socket, Tokens: []tokenSummary{}},
 		Audit: auditSummary{Retention: policy.Format(time.Duration(c.Audit.Retention)), Stdout: c.Audit.Stdout},
 	}
@@ -167,6 +201,7 @@ func (s configSummary) print(to io.Writer) {
 	if s.Console != nil {
 		s.Console.print(to)
 	}
+	s.Store.print(to)
 	if s.Admin.Socket != "" {
 		fmt.Fprintf(to, "admin socket %s\n", s.Admin.Socket)
 	}
