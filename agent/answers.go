@@ -14,7 +14,7 @@ func (m *Machine) Answered(at Moment, reply wire.Reply) Orders {
 	if m.strays() {
 		return m.orders(at)
 	}
-	m.sending, m.failures, m.retries = false, 0, 0
+	m.sending, m.failures, m.retries, m.busy = false, 0, 0, false
 	if m.over != nil && !m.renewing { // it was sent before the end
 		m.settled(at)
 		return m.orders(at)
@@ -122,7 +122,11 @@ func (m *Machine) Refused(at Moment, refusal wire.Refusal) Orders {
 		m.startGap(at)
 		m.backOff(at)
 	default:
-		m.backOff(at)
+		if refusal.RetryAfter > 0 {
+			m.refusedBusy(at, refusal.RetryAfter)
+		} else {
+			m.backOff(at)
+		}
 	}
 	return m.orders(at)
 }
@@ -167,17 +171,65 @@ func (m *Machine) strays() bool {
 	return was
 }
 
-// backOff doubles the wait with each failure, up to lateBackoff while a deadline is near or the page is covered, and up to
-// the heartbeat interval otherwise.
+// backOff waits longer with each failure, up to the heartbeat interval, or less while somebody waits for the answer. What failed together
+// in many browsers, because there was nobody to answer, is not repeated together.
 func (m *Machine) backOff(at Moment) {
 	m.failures++
-	wait := int64(firstBackoff) << min(m.failures-1, 10)
-	limit := m.interval
-	if !m.known || m.leaving || m.state.Phase(m.verifierNow(at.Now)) != wire.Active {
-		limit = lateBackoff
+	m.busy = false
+	wait := min(int64(firstBackoff)<<min(m.failures-1, 10), max(m.interval, firstBackoff))
+	if !m.known || m.leaving {
+		wait = min(wait, lateBackoff)
 	}
-	m.waitFrom, m.wait = at.Now, min(wait, max(limit, firstBackoff))
+	m.waitFrom, m.wait = at.Now, min(wait, m.longest(at, m.verifierNow(at.Now)))
+	m.wait -= m.chance(at, m.wait/2)
 	m.tellHere(at)
+}
+
+// refusedBusy takes a refusal by a verifier that has too much to do and says when to come back (wire.Refusal.RetryAfter). Only where a
+// person waits is that much sooner.
+func (m *Machine) refusedBusy(at Moment, after int64) {
+	m.backOff(at)
+	m.busy = true
+	if m.wait = after; after > wire.MaxRetry {
+		m.wait = wire.MaxRetry - m.chance(at, wire.MaxRetry/2)
+	}
+	if longest := m.longest(at, m.verifierNow(at.Now)); m.wait > longest {
+		m.wait = longest - m.chance(at, longest/2)
+	}
+}
+
+// longest is the longest wait between attempts that fail. A page in front that is covered, and one whose session may end before the
+// verifier hears of its user, ask often; when the verifier has been away for minutes, a little less so. A busy verifier is asked no more often
+// than twice that.
+func (m *Machine) longest(at Moment, now deadline.Instant) int64 {
+	longest := int64(wire.MaxRetry)
+	switch phase := m.state.Phase(now); {
+	case !m.known, m.leaving, phase == wire.Warned:
+		longest = lateBackoff
+	case at.Hidden:
+	case m.gap, phase == wire.Ended:
+		longest = lateBackoff
+		if m.failures > longOutage {
+			longest = longBackoff
+		}
+	}
+	if m.busy {
+		longest *= 2
+	}
+	return longest
+}
+
+// chance is a number below n, another one in each browser and for each request.
+func (m *Machine) chance(at Moment, n int64) int64 {
+	if n <= 0 {
+		return 0
+	}
+	h := uint64(at.Now.Wall)*31 + uint64(at.Now.Mono)
+	for _, c := range []byte(m.sid) {
+		h = (h ^ uint64(c)) * 0x100000001b3 // FNV-1a
+	}
+	h = (h ^ h>>31) * 0x94d049bb133111eb
+	return int64((h ^ h>>29) % uint64(n))
 }
 
 func (m *Machine) takeNonce(at Moment, nonce string) {

@@ -93,8 +93,8 @@ func (m *Machine) decide(at Moment) Orders {
 			m.waitFrom, m.wait = at.Now, max(until-leadTime, 0)
 		}
 	}
-	if m.failures > 0 && (m.gap || m.state.Phase(now) != wire.Active) {
-		m.wait = min(m.wait, lateBackoff)
+	if m.failures > 0 {
+		m.wait = min(m.wait, m.longest(at, now)) // something may be at stake only now
 	}
 	out.Send, out.Abort = m.request(at), m.abort(at)
 	out.Wake = m.wakeIn(at, local, now, out.Show != nil)
@@ -106,12 +106,15 @@ const (
 	leadTime = 1_000 // how long before a warning the page looks for activity, and tells the verifier of it
 )
 
+// maxBusy is how often a verifier that has too much to do may put a page off before the page is covered. It has just been let through.
+const maxBusy = 3
+
 func (m *Machine) beforeFirstAnswer(at Moment) Orders {
 	var out Orders
 	switch {
 	case m.leaving:
 		out.Cover = m.leavingCover()
-	case m.failures > 0:
+	case m.failures > 0 && (!m.busy || m.failures > maxBusy):
 		cover := warning.Unreachable()
 		out.Cover = &cover
 	case m.gap:

@@ -42,6 +42,7 @@ func (m *Machine) renewalFailed(at Moment) {
 		return
 	}
 	m.waitFrom, m.wait = at.Now, int64(firstBackoff)<<m.failures
+	m.wait -= m.chance(at, m.wait/2)
 }
 
 // forget forgets the session, but not whom the page was shown to.

@@ -212,7 +212,11 @@ func (m *Machine) askLeader(at Moment) {
 func (m *Machine) tellHere(at Moment) {
 	if m.place.Leads() {
 		m.said = at.Hidden
-		m.tellTabs(tabs.Message{Kind: tabs.Here, Hidden: at.Hidden, Failures: int64(min(m.failures, maxFailures))})
+		failures := int64(min(m.failures, maxFailures))
+		if m.busy && failures <= maxBusy {
+			failures = 0 // the verifier is there
+		}
+		m.tellTabs(tabs.Message{Kind: tabs.Here, Hidden: at.Hidden, Failures: failures})
 	}
 }
 
