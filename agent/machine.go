@@ -89,7 +89,7 @@ type Machine struct {
 	wait     int64
 	failures int  // requests in a row that got no answer
 	busy     bool // the last of them found a verifier that has too much to do
-	retries  int // refusals in a row that asked for a repetition
+	retries  int  // refusals in a row that asked for a repetition
 
 	staying   bool // the user chose to stay and the verifier has not confirmed it
 	stayedAt  activity.Stamp
@@ -133,7 +133,7 @@ const (
 	firstBackoff  = 1_000
 	lateBackoff   = 5_000 // the longest wait between attempts while something is at stake
 	longBackoff   = 15_000
-	longOutage    = 15 // attempts
+	longOutage    = 15    // attempts
 	tick          = 1_000 // while a countdown shows
 	// saving is how long a page may take to save its work before a sign-out, or before the end (A15).
 	saving = 3_000
