@@ -50,6 +50,7 @@ var logEvents = map[string]string{
 	"provider_not_told":        "an identity provider could not be told of a sign-out",
 	"refresh_token_unreadable": "a session's refresh token cannot be read with the keys there are",
 	"store_unavailable":        "somebody could not sign in because the store did not answer",
+	"relay_failed":             "the application of a relay did not answer",
 	"sweep_failed":             "sessions that ended by time could not be recorded as ended",
 
 	"session_store_write_failed":  "the session store cannot write; it tries again",

@@ -30,6 +30,7 @@ type Config struct {
 	Limits         Limits          `yaml:"limits"`
 	Audit          Audit           `yaml:"audit"`
 	Admin          Admin           `yaml:"admin"`
+	Relay          *Relay          `yaml:"relay"`    // nil: there is none
 	Console        *Console        `yaml:"console"`  // nil: there is none
 	Switches       Switches        `yaml:"switches"` // nil: administrators decide
 	Providers      []NamedProvider `yaml:"providers" by:"id"`

@@ -56,6 +56,9 @@ func (c Config) validate() error {
 	c.Store.validate(b.below("store", "store"))
 	c.Audit.validate(b.below("audit", "audit"))
 	c.Admin.validate(b.below("admin", "admin"))
+	if c.Relay != nil {
+		c.Relay.validate(b.below("relay", "relay"), c.Listen, c.OperatorListen)
+	}
 	c.validateProviders(b)
 	if len(c.Environments) == 0 && c.Console == nil {
 		b.add("environments", "is empty; allowed: one or more, each with id, origin and provider, or a console in which they are created")

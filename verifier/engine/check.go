@@ -12,17 +12,26 @@ import (
 // Check is the verdict on one request to the application, by its cookie alone: the session it belongs to, or a *Refusal with
 // wire.NoSession, wire.SessionEnded, wire.StaleCookie or wire.Unavailable. It never extends anything (D1).
 func (e *Engine) Check(ctx context.Context, env settings.Environment, cookie string) (session.Session, error) {
-	now := e.clock()
+	s, _, err := e.fresh(ctx, env, cookie, e.clock())
+	return s, err
+}
+
+// fresh is the session of a cookie that is not stale, and when it goes stale.
+func (e *Engine) fresh(ctx context.Context, env settings.Environment, cookie string, now int64) (session.Session, int64, error) {
 	s, expires, err := e.find(ctx, env, cookie, now)
 	if err != nil {
-		return session.Session{}, err
+		return session.Session{}, 0, err
 	}
 	if now >= expires {
-		return session.Session{}, &Refusal{wire.Refusal{
-			Error: wire.StaleCookie, Now: now, SID: s.ID.String(), Message: "the cookie must be renewed by the session's key",
-		}}
+		return session.Session{}, 0, stale(s, now)
 	}
-	return s, nil
+	return s, expires, nil
+}
+
+func stale(s session.Session, now int64) *Refusal {
+	return &Refusal{wire.Refusal{
+		Error: wire.StaleCookie, Now: now, SID: s.ID.String(), Message: "the cookie must be renewed by the session's key",
+	}}
 }
 
 // Living reports whether a cookie, however old, names a session that lives. The error is a *Refusal with wire.Unavailable.

@@ -20,6 +20,7 @@ type Watch struct {
 	Session session.ID
 
 	environment string
+	holds       bool // it is a Hold's
 	ended       chan wire.Reason
 	changed     chan struct{}
 	in          *watches
@@ -45,9 +46,8 @@ func (e *Engine) Watch(ctx context.Context, env settings.Environment, cookie str
 	if err != nil {
 		return nil, err
 	}
-	ended, changed := make(chan wire.Reason, 1), make(chan struct{}, 1)
-	w := &Watch{Ended: ended, Changed: changed, Session: s.ID, environment: env.ID, ended: ended, changed: changed, in: &e.watches}
-	if !e.watches.add(w) {
+	w := e.newWatch(env, s.ID)
+	if !e.watches.add(w, MaxWatches) {
 		return nil, refuse(wire.TooMany, "too many pages wait for this session")
 	}
 	// It may have ended between the look and the wait.
@@ -61,6 +61,11 @@ func (e *Engine) Watch(ctx context.Context, env settings.Environment, cookie str
 	return w, nil
 }
 
+func (e *Engine) newWatch(env settings.Environment, id session.ID) *Watch {
+	ended, changed := make(chan wire.Reason, 1), make(chan struct{}, 1)
+	return &Watch{Ended: ended, Changed: changed, Session: id, environment: env.ID, ended: ended, changed: changed, in: &e.watches}
+}
+
 // SettingsChanged tells the pages that wait in some environments, by their IDs, that the settings have changed (A12). Whoever opens
 // a Watch after the new settings are in force need not be told. It does not block.
 func (e *Engine) SettingsChanged(environments ...string) { e.watches.change(environments) }
@@ -72,11 +77,17 @@ func (w *Watch) change() {
 	}
 }
 
-func (w *watches) add(watch *Watch) bool {
+// add takes a watch where fewer than most of its kind are there.
+func (w *watches) add(watch *Watch, most int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := w.of[watch.Session]
-	if len(all) >= MaxWatches {
+	all, same := w.of[watch.Session], 0
+	for other := range all {
+		if other.holds == watch.holds {
+			same++
+		}
+	}
+	if same >= most {
 		return false
 	}
 	if all == nil {

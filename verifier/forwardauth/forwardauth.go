@@ -102,29 +102,34 @@ func (f *ForwardAuth) handler(form form) http.Handler {
 			w.WriteHeader(form.allowed)
 			return
 		}
-		refusal, navigation := api.AsRefusal(err), api.Navigation(r.Header)
-		back := f.back(r, env, form)
-		f.api.SayWhere(&refusal, back)
-		to := refusal.Resume
-		if to == "" {
-			to = refusal.SignIn
-		}
-		switch h := w.Header(); {
-		case to != "" && navigation:
-			h.Set("Location", env.Origin+to)
-			if !form.coded {
-				h.Set(api.HeaderReason, api.Reason(refusal))
-				h.Set("Cache-Control", "no-store")
-				h.Add("Vary", "Sec-Fetch-Mode, Accept")
-				w.WriteHeader(http.StatusSeeOther)
-				return
-			}
-		case refusal.Error == wire.Unavailable && navigation && !form.coded:
-			f.unavailable(w, r, env, back, err)
+		f.answer(w, r, env, form, err)
+	})
+}
+
+// answer turns a refusal of the engine into what the proxy passes on, or what it makes the answer of.
+func (f *ForwardAuth) answer(w http.ResponseWriter, r *http.Request, env settings.Environment, form form, err error) {
+	refusal, navigation := api.AsRefusal(err), api.Navigation(r.Header)
+	back := f.back(r, env, form)
+	f.api.SayWhere(&refusal, back)
+	to := refusal.Resume
+	if to == "" {
+		to = refusal.SignIn
+	}
+	switch h := w.Header(); {
+	case to != "" && navigation:
+		h.Set("Location", env.Origin+to)
+		if !form.coded {
+			h.Set(api.HeaderReason, api.Reason(refusal))
+			h.Set("Cache-Control", "no-store")
+			h.Add("Vary", "Sec-Fetch-Mode, Accept")
+			w.WriteHeader(http.StatusSeeOther)
 			return
 		}
-		f.refuse(w, form, refusal)
-	})
+	case refusal.Error == wire.Unavailable && navigation && !form.coded:
+		f.unavailable(w, r, env, back, err)
+		return
+	}
+	f.refuse(w, form, refusal)
 }
 
 // refuse answers with a refusal that no redirect follows.

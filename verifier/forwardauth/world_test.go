@@ -41,9 +41,12 @@ var site = api.NewSite("/.curfew/", settings.NewLive(records, bank), func(settin
 type world struct {
 	testing.TB
 	engine *engine.Engine
+	auth   *forwardauth.ForwardAuth
 	http.Handler
-	now  atomic.Int64
-	down atomic.Bool // the store cannot answer
+	store session.Store
+	last  session.ID // of the last sign-in
+	now   atomic.Int64
+	down  atomic.Bool // the store cannot answer
 }
 
 // failing is the store while it can answer, and else none.
@@ -77,23 +80,25 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxies := forwardauth.New(w.engine, site, api.New(w.engine, site), func(rw http.ResponseWriter, _ *http.Request, _ settings.Environment, returnTo string, _ error) {
+	w.store = store
+	w.auth = forwardauth.New(w.engine, site, api.New(w.engine, site), func(rw http.ResponseWriter, _ *http.Request, _ settings.Environment, returnTo string, _ error) {
 		rw.WriteHeader(http.StatusServiceUnavailable)
 		io.WriteString(rw, "page for people, back to "+returnTo)
 	})
 	mux := http.NewServeMux()
-	proxies.Register(mux, nil)
-	w.Handler = proxies.Before(mux)
+	w.auth.Register(mux, nil)
+	w.Handler = w.auth.Before(mux)
 	return w
 }
 
 // cookie is that of a browser that has just signed in.
 func (w *world) cookie(env settings.Environment) string {
 	w.Helper()
-	_, cookie, err := w.engine.Begin(w.Context(), env, engine.SignIn{Who: amara, Key: prooftest.New(w).Thumbprint(), RefreshToken: "refresh"})
+	s, cookie, err := w.engine.Begin(w.Context(), env, engine.SignIn{Who: amara, Key: prooftest.New(w).Thumbprint(), RefreshToken: "refresh"})
 	if err != nil {
 		w.Fatal(err)
 	}
+	w.last = s.ID
 	return "__Host-curfew=" + cookie
 }
 
