@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ type real struct {
 	clock atomic.Int64 // the verifier's, in nanoseconds since the epoch; 0: as real time goes
 	down  atomic.Bool
 	x     float64
+
+	mu       sync.Mutex
+	requests []string // for whoever has to find out why a script failed
 }
 
 func (r *real) now() time.Time {
@@ -39,7 +43,11 @@ func (r *real) now() time.Time {
 // behind guards the site's handler with the network that a script takes away.
 func (r *real) behind(site http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
-		if r.down.Load() {
+		down := r.down.Load()
+		r.mu.Lock()
+		r.requests = append(r.requests, fmt.Sprintf("%s %s down=%t", r.now().Format("15:04:05.000"), in.URL.Path, down))
+		r.mu.Unlock()
+		if down {
 			panic(http.ErrAbortHandler) // the connection breaks
 		}
 		site.ServeHTTP(w, in)
@@ -63,14 +71,19 @@ func newReal(t *testing.T, browser context.Context, s script) *real {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("console: %+v", console.Entries())
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			t.Logf("requests, and the script begins half a minute after the sign-in:\n%s", strings.Join(r.requests, "\n"))
 		}
 	})
 	chrome.Go(t, r.tab, origin+"/patients?of=today")
 	chrome.Until(t, r.tab, `document.title === "Records" && globalThis.curfew?.state === "armed"`)
 	r.act() // the first move only says where the mouse is
 	call(r, emulation.SetVirtualTimePolicy, emulation.SetVirtualTimePolicyParams{Policy: emulation.VirtualTimePolicyPause})
-	r.clock.Store(time.Now().UnixNano())
+	// The page's time, because on a busy machine it stood still long before this line is reached.
+	r.clock.Store(int64(chrome.Eval[float64](t, r.tab, `Date.now()`)) * int64(time.Millisecond))
 	r.pass(sampled) // input stalls for 15 s in a page whose virtual time has never moved
+	s.settle(t, site, r)
 	return r
 }
 
@@ -178,7 +191,10 @@ func TestScripts(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".script"), func(t *testing.T) {
 			s := readScript(t, path)
 			began := time.Now()
-			one := s.play(t, simulated{newSceneOf(t, only(), s.settings).signIn("laptop", 0, simbrowser.Network{MaxLatency: 5 * time.Millisecond})})
+			scene := newSceneOf(t, only(), s.settings)
+			model := simulated{scene.signIn("laptop", 0, simbrowser.Network{MaxLatency: 5 * time.Millisecond})}
+			s.settle(t, scene.site, model)
+			one := s.play(t, model)
 			between := time.Now()
 			other := s.play(t, newReal(t, browser, s))
 			t.Logf("%s in %s simulated and %s in Chromium: %v", s.end, between.Sub(began).Round(time.Millisecond), time.Since(between).Round(time.Millisecond), one)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/curfew-project/curfew/shared/policy"
+	"github.com/curfew-project/curfew/verifier/audit"
 )
 
 // A script is a course of events that runs the same way in the simulated browser and in a real one. One line each:
@@ -24,7 +25,7 @@ import (
 //	at 4m expect warning: inactivity   what is on the screen, give or take a second
 //	end 5m
 //
-// Times count from when the agent guards the page. Lines are in order of time; # begins a comment.
+// Times count from half a minute after the sign-in. Lines are in order of time; # begins a comment.
 type script struct {
 	settings policy.Settings
 	steps    []step
@@ -127,6 +128,22 @@ func readSettings(words []string) (policy.Settings, error) {
 		}
 	}
 	return s, nil
+}
+
+// settled is how old a session is when its script begins: more than signing in ever takes. A real browser signs in in real time, and how
+// long that takes must not show in what the script sees.
+const settled = 30 * time.Second
+
+func (s script) settle(t *testing.T, site *site, in player) {
+	t.Helper()
+	age := site.now().Sub(time.UnixMilli(site.events(audit.SignIn)[0].At))
+	if age > settled {
+		t.Fatalf("signing in took %s; a script begins after %s", age, settled)
+	}
+	// In short steps: what a browser does outside its virtual time, such as signing, would take the whole of a long one.
+	for left := settled - age; left > 0; left -= sampled {
+		in.pass(min(left, sampled))
+	}
 }
 
 // play carries the script out, checks what it expects, and returns what was seen. What was seen for less than the tolerance is left
