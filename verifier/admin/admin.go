@@ -15,7 +15,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
-// Config is what an Admin needs. All fields are required.
+// Config is what an Admin needs. All fields but Turn are required.
 type Config struct {
 	Sessions session.Store
 	Engine   *engine.Engine
@@ -31,6 +31,9 @@ type Config struct {
 	Provider func(environment string) (issuer, state string)
 	// Changed tells the pages of some environments that their settings have changed (A12).
 	Changed func(environments ...string)
+	// Turn, which can be nil, waits until no other verifier changes settings, and keeps them waiting until done is called. Without it this
+	// is the only verifier.
+	Turn func(ctx context.Context) (done func(), err error)
 	// Reported are the pages of an environment that have asked for the agent's script (A10).
 	Reported func(environment string) []ReportedPage
 	// Keys tells how the verifier's keys stand; nil: there are none to tell of.
@@ -66,7 +69,7 @@ type Admin struct {
 func New(c Config) (*Admin, error) {
 	if c.Sessions == nil || c.Engine == nil || c.Settings == nil || c.Audit == nil || c.Record == nil || c.Kept == nil || c.Flush == nil || c.Live == nil || c.Now == nil ||
 		c.Provider == nil || c.Changed == nil || c.Reported == nil {
-		return nil, errors.New("admin: every field of the configuration is required")
+		return nil, errors.New("admin: every field of the configuration but Turn is required")
 	}
 	return &Admin{c: c, docs: map[string]settings.Revision{}}, nil
 }

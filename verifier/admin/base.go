@@ -57,6 +57,13 @@ var ErrEndings = errors.New("sessions of environments that are gone could not be
 func (a *Admin) Load(ctx context.Context, base Base) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
+	if a.c.Turn != nil {
+		done, err := a.c.Turn(ctx)
+		if err != nil {
+			return unavailable(err)
+		}
+		defer done()
+	}
 	latest, err := a.c.Settings.Latest(ctx)
 	if err != nil {
 		return unavailable(err)

@@ -30,8 +30,11 @@ func (a *Admin) Change(ctx context.Context, actor Actor, environment string, ver
 	if err := a.precondition(ctx, tried); err != nil {
 		return Outcome{}, a.refused(actor, environment, err)
 	}
-	a.changing.Lock()
-	defer a.changing.Unlock()
+	done, err := a.turn(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer done()
 	p, err := a.plan(actor, environment, version, e, dryRun)
 	if err != nil {
 		return Outcome{}, err

@@ -34,8 +34,11 @@ func (a *Admin) Create(ctx context.Context, actor Actor, n NewEnvironment) (Envi
 	if err := a.precondition(ctx, tried); err != nil {
 		return Environment{}, a.refused(actor, n.ID, err)
 	}
-	a.changing.Lock()
-	defer a.changing.Unlock()
+	done, err := a.turn(ctx)
+	if err != nil {
+		return Environment{}, err
+	}
+	defer done()
 	p, err := a.planned(actor, n)
 	if err != nil {
 		return Environment{}, err
@@ -96,8 +99,11 @@ func (a *Admin) Remove(ctx context.Context, actor Actor, id string, version int6
 	if !actor.All {
 		return Outcome{}, a.refused(actor, id, refuse(Forbidden, "%s may not remove environments", orNobody(actor.Name)))
 	}
-	a.changing.Lock()
-	defer a.changing.Unlock()
+	done, err := a.turn(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer done()
 	now := a.look()
 	last, ok := now.find(id)
 	if !ok {
@@ -113,7 +119,6 @@ func (a *Admin) Remove(ctx context.Context, actor Actor, id string, version int6
 	doc.Removed = true
 	rev := settings.Revision{Environment: id, Version: last.Version + 1, At: a.clock(), By: actor.Name, Document: doc}
 	out := Outcome{Environment: id, Version: rev.Version, Changes: settings.Diff(last.Document, doc)}
-	var err error
 	if out.Effects, err = a.allEnd(ctx, id); err != nil || dryRun {
 		return out, err
 	}
