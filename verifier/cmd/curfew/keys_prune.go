@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,11 +11,29 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/curfew-project/curfew/verifier/config"
 	"github.com/curfew-project/curfew/verifier/keyring"
 	"github.com/curfew-project/curfew/verifier/server"
-	"github.com/curfew-project/curfew/verifier/store/ledger"
 )
+
+// keepOld is how long an old key is kept at least when no verifier can say what needs it: nobody comes back later than a browser that stayed
+// away for as long as a session is kept for it.
+const keepOld = 90 * 24 * time.Hour
+
+// droppedKeys is the answer to keys prune.
+type droppedKeys struct {
+	Dropped []keyring.Listed `json:"dropped"`
+}
+
+func (p *page) droppedKeys(dropped []keyring.Listed) {
+	if len(dropped) == 0 {
+		p.say("No key was dropped.")
+		return
+	}
+	for _, one := range dropped {
+		p.say("key %s was dropped", one.ID)
+	}
+	p.say("Running verifiers accept them for some seconds more.")
+}
 
 func keysPruneCommand(k *keyFlags) *cobra.Command {
 	var replaced time.Duration
@@ -23,68 +41,71 @@ func keysPruneCommand(k *keyFlags) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "prune",
-		Short: "Drop keys that another one took the place of long ago",
-		Long: `Drop the keys that another one took the place of at least --replaced ago. The default, 2160h, is how long a session can be
-kept for a browser that stays away; a shorter time ends the sessions that still depend on the key. The current key always stays.
-A key of which the file does not say since when it is an old one stays too, unless --replaced is 0: that drops all old ones.
+		Short: "Drop old keys that nothing needs any more",
+		Long: `Drop the keys that another one took the place of, where the running verifier says that nothing needs them: neither a session, whose
+cookie or tokens may have been made with one, nor the end of the audit. Where no verifier runs, drop those that were replaced at
+least 2160h ago, which is how long a session can be kept for a browser that stays away.
 
-The end of the audit is sealed with the key that the verifier had when it was started. While that is a key to drop, nothing is
-dropped: the audit would look tampered with for good. Restart the verifier first, so that it is sealed with the present one.`,
+With --replaced the age alone counts, and sessions that still depend on a key end. The current key always stays, and so do keys that
+wait to be used. A key of which the file does not say since when it is an old one stays too, unless --replaced is 0: that drops all
+old ones. A key that the end of the audit is sealed with never goes: the audit would look tampered with for good.`,
 		Example: `  curfew keys prune
-  curfew keys prune --replaced 0 --yes`,
+  curfew keys prune --replaced 0 --yes   # a key that somebody else may have`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if replaced < 0 {
 				return usage("--replaced is %s; allowed: 0 or more", replaced)
 			}
-			path, err := k.path()
-			if err != nil {
-				return err
-			}
-			ledgers, err := k.ledgers(cmd, path, data)
-			if err != nil {
-				return err
-			}
-			if replaced < keepOld {
+			given := cmd.Flags().Changed("replaced")
+			if given && replaced < keepOld {
 				question := fmt.Sprintf("Drop keys that were replaced less than %s ago? Sessions that depend on them end.", days(keepOld))
 				if err := confirm(cmd, yes, question); err != nil {
 					return err
 				}
 			}
-			now := time.Now()
-			old := func(one keyring.Listed) bool {
-				return replaced == 0 || !one.Replaced.IsZero() && !one.Replaced.After(now.Add(-replaced))
-			}
-			dropped, err := keyring.PruneFile(path, now, old, func(now, rest *keyring.Ring) error {
-				for _, one := range ledgers {
-					if err := endStays(cmd.Context(), one, now, rest); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
+			dropped, err := k.prune(cmd, data, time.Now(), replaced, given)
 			if err != nil {
 				return err
 			}
-			return (&reach{json: k.json}).answer(cmd, struct {
-				Dropped []keyring.Listed `json:"dropped"`
-			}{dropped}, func(p *page) {
-				if len(dropped) == 0 {
-					p.say("No key was dropped.")
-					return
-				}
-				for _, one := range dropped {
-					p.say("key %s was dropped", one.ID)
-				}
-				p.say("Restart the verifier: until then it accepts them.")
-			})
+			return (&reach{json: k.json}).answer(cmd, droppedKeys{dropped}, func(p *page) { p.droppedKeys(dropped) })
 		},
 	}
-	cmd.Flags().DurationVar(&replaced, "replaced", keepOld, "how long ago another key took its place")
+	cmd.Flags().DurationVar(&replaced, "replaced", keepOld, "drop by age alone: how long ago another key took its place")
 	cmd.Flags().StringVar(&data, "data", "", "the verifier's data directory, whatever the configuration file says")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	must(cmd.MarkFlagDirname("data"))
 	return cmd
+}
+
+// prune drops keys by their age, or by what the running verifier says.
+func (k *keyFlags) prune(cmd *cobra.Command, data string, now time.Time, replaced time.Duration, byAge bool) ([]keyring.Listed, error) {
+	path, err := k.path()
+	if err != nil {
+		return nil, err
+	}
+	ledgers, err := k.ledgers(cmd, path, data)
+	if err != nil {
+		return nil, err
+	}
+	goes := func(one keyring.Listed) bool {
+		return replaced == 0 || !one.Replaced.IsZero() && !one.Replaced.After(now.Add(-replaced))
+	}
+	if !byAge {
+		if known, ok := k.ask(cmd); ok {
+			goes = func(one keyring.Listed) bool {
+				of, ok := known[one.ID]
+				return ok && !of.Needed
+			}
+		}
+	}
+	return keyring.PruneFile(path, now, goes, func(now, rest *keyring.Ring) error {
+		for _, one := range ledgers {
+			if err := server.EndStays(cmd.Context(), one, now, rest); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // ledgers are the files whose end may be sealed with a key of the file at path: in the data directory, and beside the key file.
@@ -98,7 +119,7 @@ func (k *keyFlags) ledgers(cmd *cobra.Command, path, data string) ([]string, err
 		return []string{filepath.Join(data, server.LedgerFile)}, nil
 	}
 	found := []string{filepath.Join(filepath.Dir(path), server.LedgerFile)}
-	c, err := config.Source{Path: k.config, Environ: os.Environ()}.Load()
+	c, err := k.load()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config"):
 		return found, nil
@@ -108,19 +129,45 @@ func (k *keyFlags) ledgers(cmd *cobra.Command, path, data string) ([]string, err
 	return append(found, filepath.Join(c.Data, server.LedgerFile)), nil
 }
 
-// endStays refuses when the end of the audit is sealed with a key that is to be dropped (C5). An end that no key of the file fits is not
-// spoiled by it. Where there is no ledger there is no end.
-func endStays(ctx context.Context, path string, now, rest *keyring.Ring) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
+func keysRotateCommand(k *keyFlags) *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Add a fresh key, and drop old ones that nothing needs any more",
+		Long: `Do at once what key_rotation.every does by schedule: add a fresh key, to be used a while later, and drop the old ones that nothing needs
+any more, as prune does.`,
+		Example: `  curfew keys rotate
+  curfew keys rotate --after 24h --config /etc/curfew/curfew.yaml`,
+		Args: cobra.NoArgs,
 	}
-	text, seal, err := ledger.SealedEnd(ctx, path)
-	if err != nil {
-		return fmt.Errorf("no key was dropped: with which one the end of the audit is sealed cannot be read: %w", err)
+	after := k.afterFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		wait, err := after()
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		dropped, err := k.prune(cmd, data, now, keepOld, false) // first, because a full file takes no more
+		if err != nil {
+			return err
+		}
+		path, err := k.path()
+		if err != nil {
+			return err
+		}
+		made, err := keyring.AddFile(path, rand.Reader, now, now.Add(wait))
+		if err != nil {
+			return err
+		}
+		return (&reach{json: k.json}).answer(cmd, struct {
+			Added keyring.Listed `json:"added"`
+			droppedKeys
+		}{made, droppedKeys{dropped}}, func(p *page) {
+			p.addedKey(made, path)
+			p.droppedKeys(dropped)
+		})
 	}
-	if server.LedgerOptions(rest, nil).Sealed(text, seal) || !server.LedgerOptions(now, nil).Sealed(text, seal) {
-		return nil
-	}
-	return fmt.Errorf("no key was dropped: the end of the audit is still sealed with key %s: restart the verifier first, so that it is sealed with the present one",
-		now.MadeWith(seal))
+	cmd.Flags().StringVar(&data, "data", "", "the verifier's data directory, whatever the configuration file says")
+	must(cmd.MarkFlagDirname("data"))
+	return cmd
 }

@@ -27,11 +27,12 @@ import (
 // scriptCommands are what the scripts can say besides running commands.
 func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"provider":  startProvider,
-		"fill":      fillFile,
-		"serving":   awaitServing,
-		"signed-in": signedIn,
-		"tamper":    tamper,
+		"provider":   startProvider,
+		"fill":       fillFile,
+		"serving":    awaitServing,
+		"until-said": awaitSaid,
+		"signed-in":  signedIn,
+		"tamper":     tamper,
 	}
 }
 
@@ -84,6 +85,23 @@ func awaitServing(ts *testscript.TestScript, _ bool, args []string) {
 		select {
 		case <-ctx.Done():
 			ts.Fatalf("no verifier serves:\n%s", text)
+		case <-look.C:
+		}
+	}
+}
+
+// awaitSaid waits until a verifier's log, a file, has an event.
+func awaitSaid(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for look := time.NewTicker(20 * time.Millisecond); ; {
+		text := ts.ReadFile(args[0])
+		if strings.Contains(text, `"msg":"`+args[1]+`"`) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("nobody said %s:\n%s", args[1], text)
 		case <-look.C:
 		}
 	}
