@@ -1,0 +1,58 @@
+package redis_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/redis"
+	"github.com/curfew-project/curfew/verifier/store/redisconn"
+	"github.com/curfew-project/curfew/verifier/store/redistest"
+	"github.com/curfew-project/curfew/verifier/store/storetest"
+)
+
+// options are for a store of its own on a server: nobody else has its prefix.
+func options(server *redistest.Server) redis.Options {
+	return redis.Options{
+		Redis: redisconn.Options{Addresses: []string{server.Address}, Timeout: 20 * time.Second}, // machines that test are slow
+		Clock: time.Now, Random: rand.Reader, Prefix: fmt.Sprintf("test-%d", prefixes.Add(1)),
+		Lease: 10 * time.Second,
+	}
+}
+
+var prefixes atomic.Int64
+
+func open(t testing.TB, o redis.Options) *redis.Store {
+	t.Helper()
+	store, err := redis.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	storetest.Run(t, func(t testing.TB) session.Store { return open(t, options(server).WithPartitions(3)) })
+}
+
+// inFolder gives a store whose sessions belong to a folder.
+func inFolder(server *redistest.Server) storetest.OpenIn {
+	return func(t testing.TB, dir string) session.Store {
+		o := options(server).WithPartitions(3)
+		o.Prefix = fmt.Sprintf("dir-%x", sha256.Sum256([]byte(dir)))[:40]
+		return open(t, o)
+	}
+}
+
+func TestStoreIsDurable(t *testing.T) {
+	t.Parallel()
+	storetest.RunDurable(t, inFolder(redistest.Start(t)))
+}
