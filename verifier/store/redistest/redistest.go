@@ -41,7 +41,7 @@ type running struct {
 // the test.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
-	dir := needs.Folder(t, "redis")
+	dir := folder(t)
 	s := &Server{t: t, Dir: dir, Socket: filepath.Join(dir, "s")}
 	t.Cleanup(func() { s.Kill() })
 	for range 20 { // another process may take the port between finding and using it
@@ -59,6 +59,17 @@ func Start(t testing.TB, options ...string) *Server {
 	}
 	t.Fatalf("redis-server does not start:\n%s", s.Log())
 	return nil
+}
+
+// folder is in memory where the system has such a place: what a killed process wrote is there all the same, and is written quickly.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "redis")
+	if err != nil {
+		return needs.Folder(t, "redis")
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func freePort(t testing.TB) int {
