@@ -34,6 +34,7 @@ func (a *API) Register(mux *http.ServeMux, timed Timed) {
 	mux.Handle("POST "+a.site.prefix+"heartbeat", timed("heartbeat", a.site.For(a.heartbeat)))
 	mux.Handle("GET "+a.site.prefix+"check", timed("check", a.site.For(a.check)))
 	mux.Handle("GET "+a.site.prefix+"events", a.site.For(a.events))
+	mux.HandleFunc("GET "+a.site.prefix+"jwks.json", a.jwks)
 }
 
 func (a *API) heartbeat(w http.ResponseWriter, r *http.Request, env settings.Environment) {
@@ -101,6 +102,7 @@ func (a *API) check(w http.ResponseWriter, r *http.Request, env settings.Environ
 		return
 	}
 	WriteIdentity(h, s)
+	a.WriteAssertion(h, r, env, s)
 	w.WriteHeader(http.StatusNoContent)
 }
 

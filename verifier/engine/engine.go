@@ -59,7 +59,8 @@ type Engine struct {
 	serves  func(settings.Environment) bool
 	watches watches
 
-	pressure func() float64
+	pressure   func() float64
+	assertions assertions
 }
 
 // New makes an engine, or says which field of the configuration is wrong.

@@ -99,6 +99,7 @@ func (f *ForwardAuth) handler(form form) http.Handler {
 		s, err := f.engine.Check(r.Context(), env, api.ReadSessionCookie(r, env))
 		if err == nil {
 			api.WriteIdentity(w.Header(), s)
+			f.api.WriteAssertion(w.Header(), r, env, s)
 			w.WriteHeader(form.allowed)
 			return
 		}

@@ -93,6 +93,7 @@ func (r *Relay) serve(w http.ResponseWriter, request *http.Request) {
 	for _, name := range [...]string{api.HeaderUser, api.HeaderName, api.HeaderSession, api.HeaderEnds} {
 		request.Header[name] = identity[name]
 	}
+	r.auth.api.WriteAssertion(request.Header, request, env, s)
 
 	// The server's limits for reading and writing are not for what is bounded by its session.
 	control := http.NewResponseController(w)

@@ -34,7 +34,9 @@ type keyed struct {
 	issuer string
 }
 
-func newKeyed(t *testing.T, text string) *keyed {
+func newKeyed(t *testing.T, text string) *keyed { return newKeyedWith(t, text, environments) }
+
+func newKeyedWith(t *testing.T, text, environments string) *keyed {
 	t.Helper()
 	passed := &atomic.Int64{}
 	op := discovery(t)

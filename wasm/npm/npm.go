@@ -1,5 +1,5 @@
-// Package npm gives tests two things of the npm registry, in the versions that package.json pins: the source of axe-core and the
-// TypeScript compiler. `make tools` installs them; without them a test fails, or is skipped (needs.Lack).
+// Package npm gives tests three things of the npm registry, in the versions that package.json pins: the source of axe-core, the
+// TypeScript compiler and the JOSE library. `make tools` installs them; without them a test fails, or is skipped (needs.Lack).
 package npm
 
 import (
@@ -54,6 +54,12 @@ func TypeCheck(t testing.TB, files ...string) {
 	if complaints := TypeErrors(t, files...); complaints != "" {
 		t.Errorf("the TypeScript compiler refuses %v:\n%s", files, complaints)
 	}
+}
+
+// JOSE is the folder of the JOSE library, for Node.js to require.
+func JOSE(t testing.TB) string {
+	t.Helper()
+	return module(t, "jose")
 }
 
 // module is the folder of an installed module. It fails or skips the test when the module is not there in the pinned version.
