@@ -2,10 +2,11 @@ GO      ?= go
 BIN     := .bin
 FUZZ    ?= 20000x
 PORT    ?= 8400
+PAGES   ?= 100000
 STATICCHECK := v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run wasm build test bench fuzz tools check clean screenshots
+.PHONY: help run wasm build test bench fuzz tools check clean screenshots herd
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +39,9 @@ fuzz: wasm ## Every fuzz target, FUZZ each: a time or a count (FUZZ=5m)
 
 bench: wasm ## Print the figures beside what they are compared with (about three minutes)
 	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server
+
+herd: ## Show when a million pages arrive after an outage, a deploy, nine o'clock, ... (PAGES=100000 are simulated)
+	@$(GO) run ./wasm/sim/herd -pages $(PAGES)
 
 screenshots: wasm ## Take the pictures of the dialog, the console and the demo anew
 	CURFEW_SCREENSHOTS=$(CURDIR)/verifier/console/screenshots $(GO) test -count 1 -run TestC3_MainPages ./verifier/console

@@ -176,11 +176,12 @@ func (m *Machine) strays() bool {
 func (m *Machine) backOff(at Moment) {
 	m.failures++
 	m.busy = false
-	wait := min(int64(firstBackoff)<<min(m.failures-1, 10), max(m.interval, firstBackoff))
-	if !m.known || m.leaving {
-		wait = min(wait, lateBackoff)
+	wait := min(int64(firstBackoff)<<min(m.failures-1, 10), m.longest(at, m.verifierNow(at.Now)))
+	limit := int64(idleWake)
+	if m.known {
+		limit = max(m.interval, firstBackoff)
 	}
-	m.waitFrom, m.wait = at.Now, min(wait, m.longest(at, m.verifierNow(at.Now)))
+	m.waitFrom, m.wait = at.Now, min(wait, limit)
 	m.wait -= m.chance(at, m.wait/2)
 	m.tellHere(at)
 }
@@ -198,16 +199,15 @@ func (m *Machine) refusedBusy(at Moment, after int64) {
 	}
 }
 
-// longest is the longest wait between attempts that fail. A page in front that is covered, and one whose session may end before the
-// verifier hears of its user, ask often; when the verifier has been away for minutes, a little less so. A busy verifier is asked no more often
-// than twice that.
+// longest is the longest wait between attempts that fail. A page whose session may end before the verifier hears of its user asks often; so
+// does a page in front that is covered, but less so when the verifier has been away for a minute. A busy verifier is asked half as often.
 func (m *Machine) longest(at Moment, now deadline.Instant) int64 {
 	longest := int64(wire.MaxRetry)
 	switch phase := m.state.Phase(now); {
-	case !m.known, m.leaving, phase == wire.Warned:
+	case m.leaving, phase == wire.Warned:
 		longest = lateBackoff
 	case at.Hidden:
-	case m.gap, phase == wire.Ended:
+	case !m.known, m.gap, phase == wire.Ended:
 		longest = lateBackoff
 		if m.failures > longOutage {
 			longest = longBackoff

@@ -110,6 +110,9 @@ func (d *Drive) Pass(length int64) {
 // Asking reports whether a request is under way.
 func (d *Drive) Asking() bool { return d.asked != nil }
 
+// Next is when something happens by itself, by the verifier's clock: nothing does before.
+func (d *Drive) Next() int64 { return d.next() }
+
 // next is when something happens by itself, by the verifier's clock.
 func (d *Drive) next() int64 {
 	next := d.Now + d.wakeAt - d.Mono

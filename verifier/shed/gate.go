@@ -3,7 +3,10 @@
 // wait; nothing is let through for it, and no session ends.
 package shed
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Class is what a request is to the verifier, the most important first.
 type Class int
@@ -16,6 +19,12 @@ const (
 )
 
 func (c Class) String() string { return [...]string{"check", "urgent heartbeat", "heartbeat"}[c] }
+
+// Patience is how long a request of a class waits before it is refused. Agents give up after 15 seconds, and reverse proxies usually after a
+// minute.
+func (c Class) Patience() time.Duration {
+	return [...]time.Duration{5 * time.Second, 10 * time.Second, time.Second}[c]
+}
 
 // Limits bound what a Gate lets in and lets wait.
 type Limits struct {
@@ -136,10 +145,8 @@ func (g *Gate) pop(c Class) *Ticket {
 	}
 }
 
-// Pressure is how full of heartbeats that can wait the gate is, from 0 to 1.
+// Pressure is how full of heartbeats the gate is, from 0 to 1, which is when those that can wait are turned away.
 func (g *Gate) Pressure() float64 {
-	if g.limits.Waiting[Routine] == 0 {
-		return 0
-	}
-	return float64(g.waiting[Routine]) / float64(g.limits.Waiting[Routine])
+	waiting := g.waiting[Urgent] + g.waiting[Routine]
+	return float64(min(waiting, g.limits.Waiting[Routine])) / float64(max(g.limits.Waiting[Routine], 1))
 }

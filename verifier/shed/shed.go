@@ -22,9 +22,6 @@ func LimitsFor(processors int) Limits {
 	}
 }
 
-// patience is how long each class waits before it is refused. Agents give up after 15 seconds, and reverse proxies usually after a minute.
-var patience = [classes]time.Duration{Check: 5 * time.Second, Urgent: 10 * time.Second, Routine: time.Second}
-
 // Shedder is a Gate for HTTP requests. It is safe for concurrent use.
 type Shedder struct {
 	mu       sync.Mutex
@@ -105,7 +102,7 @@ func (s *Shedder) enter(ctx context.Context, class Class) bool {
 		return false
 	}
 
-	timer := time.NewTimer(patience[class])
+	timer := time.NewTimer(class.Patience())
 	defer timer.Stop()
 	select {
 	case <-turn:
@@ -142,7 +139,11 @@ func (s *Shedder) note() {
 
 // refuse says that there is too much to do, and when to come back.
 func (s *Shedder) refuse(w http.ResponseWriter, class Class, slack time.Duration) {
-	after := min(steer.Again(slack, uint64(s.now().UnixNano()), s.turned[class].Load()), wire.MaxRetry*time.Millisecond)
+	seeds := []uint64{uint64(s.now().UnixNano()), s.turned[class].Load()}
+	after := steer.Soon(seeds...)
+	if class != Check {
+		after = min(steer.Again(slack, seeds...), wire.MaxRetry*time.Millisecond)
+	}
 	w.Header().Set(api.HeaderReason, string(wire.Unavailable))
 	api.WriteRefusal(w, wire.Refusal{
 		Error: wire.Unavailable, Message: "the verifier has too much to do: " + class.String(), RetryAfter: after.Milliseconds(),

@@ -102,7 +102,7 @@ func TestP2_WhoCanWaitWaits(t *testing.T) {
 		if got := s.shedder.Pressure(); got != 1 {
 			t.Errorf("pressure %v with all places taken", got)
 		}
-		s.refused(s.ask(ctx, Routine), 75*time.Second, 150*time.Second)
+		s.refused(s.ask(ctx, Routine), 112*time.Second, 150*time.Second)
 		needy := s.ask(ctx, Urgent)
 		check := s.ask(ctx, Check)
 		if got := s.began[len(s.began)-1]; got != Check {
@@ -130,15 +130,15 @@ func TestP8_WaitingIsBounded(t *testing.T) {
 		running := []chan *httptest.ResponseRecorder{s.ask(context.Background(), Check), s.ask(context.Background(), Routine)}
 		routine := s.ask(context.Background(), Routine)
 		urgent, check := s.ask(ctx, Urgent), s.ask(ctx, Check)
-		time.Sleep(patience[Routine])
+		time.Sleep(Routine.Patience())
 		synctest.Wait()
-		s.refused(routine, 75*time.Second, 150*time.Second)
-		time.Sleep(patience[Check])
+		s.refused(routine, 112*time.Second, 150*time.Second)
+		time.Sleep(Check.Patience())
 		synctest.Wait()
 		s.refused(check, 2*time.Second, 10*time.Second)
 		leave() // the client has gone
 		synctest.Wait()
-		s.refused(urgent, 2*time.Second, 10*time.Second)
+		s.refused(urgent, 10*time.Second, 60*time.Second)
 		s.ends(2)
 		for _, answer := range running {
 			s.passed(answer)

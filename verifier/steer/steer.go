@@ -38,15 +38,19 @@ func Interval(shortest time.Duration, pressure float64, seeds ...uint64) time.Du
 	return max(between(time.Duration(float64(low)*stretch), time.Duration(float64(high)*stretch), seeds...), time.Second)
 }
 
-// Again is when somebody whose request was not even looked at should repeat it. slack is how long that can wait without harm: it is after
-// half of it at the earliest. Where it cannot wait, it is in 2 to 10 seconds.
+// Again is when a page whose heartbeat was not even looked at should send it again. slack is how long that can wait without harm: it is in the
+// last quarter of it. A page that cannot wait any more comes in 10 to 60 seconds, and sooner by itself where its user is about to be signed out:
+// a refusal costs a seventh of a heartbeat, so a million pages that come every few seconds would leave no time for any of them.
 func Again(slack time.Duration, seeds ...uint64) time.Duration {
-	return between(max(slack/2, 2*time.Second), max(slack, 10*time.Second), seeds...)
+	return between(max(slack-slack/4, 10*time.Second), max(slack, 60*time.Second), seeds...)
 }
+
+// Soon is when somebody should try again who has no page to wait for.
+func Soon(seeds ...uint64) time.Duration { return between(2*time.Second, 10*time.Second, seeds...) }
 
 // Event streams. Each costs its verifier about as much as a request when it is opened, and nothing while it is silent.
 const (
-	reopening    = 2_000 // streams a second that come back to a verifier that has lost all of its own
+	reopening    = 1_000 // streams a second that come back to a verifier that has lost all of its own
 	leastReopens = 2 * time.Second
 	mostReopens  = 60 * time.Second
 )

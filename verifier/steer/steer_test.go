@@ -61,10 +61,10 @@ func TestSpreadIsEven(t *testing.T) {
 
 func TestAgainWaitsAsLongAsItCanWithoutHarm(t *testing.T) {
 	for _, c := range []struct{ slack, low, high time.Duration }{
-		{150 * time.Second, 75 * time.Second, 150 * time.Second},
-		{0, 2 * time.Second, 10 * time.Second},
-		{-time.Hour, 2 * time.Second, 10 * time.Second},
-		{3 * time.Second, 2 * time.Second, 10 * time.Second},
+		{150 * time.Second, 112500 * time.Millisecond, 150 * time.Second},
+		{0, 10 * time.Second, 60 * time.Second},
+		{-time.Hour, 10 * time.Second, 60 * time.Second},
+		{40 * time.Second, 30 * time.Second, 60 * time.Second},
 	} {
 		for seed := range uint64(500) {
 			if got := Again(c.slack, seed); got < c.low || got > c.high {
@@ -81,7 +81,7 @@ func TestStreamsComeBackWithinATimeForTheirNumber(t *testing.T) {
 		reopens, turns time.Duration
 	}{
 		{0, 7 * time.Second, 2 * time.Second},
-		{60_000, 32 * time.Second, 30 * time.Second},
+		{30_000, 32 * time.Second, 30 * time.Second},
 		{10_000_000, 62 * time.Second, 60 * time.Second},
 	} {
 		var reopens, turns time.Duration

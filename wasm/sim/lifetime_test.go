@@ -297,7 +297,9 @@ func TestD6_P1_BothEndsAgree(t *testing.T) {
 			switch {
 			case !ok && refused.IsZero():
 				refused = now
-				if why != string(reason) {
+				// A heartbeat just before the end may move it by the error of the clocks, and the cookie in the browser is good until the end
+				// that was until the answer is there.
+				if late := p.deadline().Sub(now); why != string(reason) && (why != string(wire.StaleCookie) || late > slow.MaxLatency) {
 					t.Fatalf("seed %d: refused after %s because of %s", seed, s.passed(), why)
 				}
 			case ok && !refused.IsZero():

@@ -46,7 +46,7 @@ func TestA5_P2_DaysInTheProvidersMode(t *testing.T) {
 	admitted("after the weekend")
 
 	awake := 2*24*60 + 4*60 + 2
-	if sent := len(p.beats()); sent > awake+10 || sent < awake*9/10 {
+	if sent := len(p.beats()); sent > awake+10 || sent < awake*8/10 { // one in 60 to 75 seconds
 		t.Errorf("%d heartbeats in %d minutes awake", sent, awake)
 	}
 	if want := awake / 60; provider.asked < want-2 || provider.asked > want*11/10+2 || provider.answered != provider.asked {
