@@ -73,6 +73,7 @@ var allowed = []struct {
 	{"verifier/forwardauth", []string{"shared/...", "verifier/api", "verifier/engine", "verifier/session", "verifier/settings"}},
 	{"verifier/login/oidctest", []string{"wasm/needs"}},
 	{"verifier/login", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/settings", "verifier/session", "verifier/api", "verifier/pages", "verifier/texts", "verifier/keyring"}},
+	{"verifier/services", []string{"shared/...", "verifier/api", "verifier/engine", "verifier/session", "verifier/settings"}},
 	{"verifier/middleware", []string{"shared/..."}},
 	{"verifier/config", []string{"shared/...", "verifier/settings"}},
 	{"verifier/policycheck", []string{"shared/...", "verifier/engine", "verifier/provider", "verifier/session", "verifier/settings"}},
@@ -200,7 +201,7 @@ func TestThePageStaysLight(t *testing.T) {
 func TestNobodyReadsTheClockBelowTheEdge(t *testing.T) {
 	forbidden := map[string][]string{"time": {"Now", "Since", "Until"}, "os": {"Getenv", "LookupEnv"}}
 	for _, root := range []string{"shared", "agent", "verifier/engine", "verifier/session", "verifier/proofcheck", "verifier/store",
-		"verifier/api", "verifier/login", "verifier/keyring", "verifier/provider", "verifier/settings", "verifier/audit", "verifier/config", "verifier/middleware", "verifier/server",
+		"verifier/api", "verifier/login", "verifier/keyring", "verifier/provider", "verifier/settings", "verifier/audit", "verifier/config", "verifier/middleware", "verifier/services", "verifier/server",
 		"verifier/policycheck", "verifier/metrics", "verifier/admin", "verifier/steer", "verifier/shed", "verifier/console", "verifier/store/ledger", "verifier/forwarded", "verifier/ratelimit"} {
 		err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "storetest") || strings.Contains(name, "prooftest") || strings.Contains(name, "oidctest") || strings.Contains(name, "apitest") || strings.Contains(name, "redistest") {

@@ -198,6 +198,7 @@ func (a *Admin) EndSession(ctx context.Context, actor Actor, id string) error {
 	if err != nil {
 		return err
 	}
+	defer a.c.Engine.Settle(ctx, s.User.Environment)
 	if _, err := a.c.Engine.EndByAdmin(ctx, s, actor.Name); err != nil {
 		return unavailable(err)
 	}
@@ -252,6 +253,7 @@ func (a *Admin) endAll(ctx context.Context, actor Actor, environment string, wan
 	if err != nil {
 		return 0, unavailable(err)
 	}
+	defer a.c.Engine.Settle(ctx, environment)
 	ended := make(chan bool, together)
 	failed := make(chan error, together)
 	next := make(chan session.ID)

@@ -33,6 +33,7 @@ func (a *API) Register(mux *http.ServeMux, timed Timed) {
 	}
 	mux.Handle("POST "+a.site.prefix+"heartbeat", timed("heartbeat", a.site.For(a.heartbeat)))
 	mux.Handle("GET "+a.site.prefix+"check", timed("check", a.site.For(a.check)))
+	mux.Handle("POST "+a.site.prefix+"token", timed("token", a.site.For(a.token)))
 	mux.Handle("GET "+a.site.prefix+"events", a.site.For(a.events))
 	mux.HandleFunc("GET "+a.site.prefix+"jwks.json", a.jwks)
 }

@@ -63,7 +63,7 @@ func WriteRefusal(w http.ResponseWriter, refusal wire.Refusal) {
 	status := Status(refusal.Error)
 	if status == http.StatusUnauthorized {
 		challenge := `DPoP algs="ES256"`
-		if refusal.Error == wire.UseNonce || refusal.Error == wire.InvalidProof {
+		if refusal.Error == wire.UseNonce || refusal.Error == wire.InvalidProof || refusal.Error == wire.InvalidToken {
 			challenge += `, error="` + string(refusal.Error) + `"`
 		}
 		w.Header().Set("WWW-Authenticate", challenge)

@@ -21,6 +21,7 @@ type Environment struct {
 	PolicyCheck PolicyCheck `yaml:"policy_check"`
 	SignOut     SignOut     `yaml:"sign_out"`
 	HandIn      *HandIn     `yaml:"hand_in"` // nil: the application cannot hand in sessions
+	Services    []Service   `yaml:"services" by:"id"`
 	Page        Page        `yaml:"page"`
 	Assertion   bool        `yaml:"assertion"` // check signs who the user is
 

@@ -147,6 +147,9 @@ func (c Config) secrets(visit func(path, name, file string, read func() (string,
 		if e.HandIn != nil {
 			visit(path+".hand_in.secret_file", name, e.HandIn.SecretFile, e.HandIn.Secret)
 		}
+		for n, service := range e.Services {
+			visit(item(path+".services", n)+".file", name+": service "+service.ID, service.File, service.Secret)
+		}
 	}
 	c.Store.secrets(visit)
 	for i, token := range c.Admin.Tokens {

@@ -151,6 +151,9 @@ func (c *Config) paths(visit func(path string, value *string)) {
 		if env.HandIn != nil {
 			visit(at+".hand_in.secret_file", &env.HandIn.SecretFile)
 		}
+		for n := range env.Services {
+			visit(item(at+".services", n)+".file", &env.Services[n].File)
+		}
 	}
 	for i := range c.Providers {
 		visit(item("providers", i)+".client_secret_file", &c.Providers[i].ClientSecretFile)

@@ -139,6 +139,7 @@ func (c Config) validateEnvironment(b block, env Environment, hosts map[string]b
 	if env.HandIn != nil {
 		env.HandIn.validate(b, env.Origin, c.Prefix)
 	}
+	validateServices(b, env.Services)
 	if limitsHold {
 		env.validateTimes(b, c)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-project/curfew/verifier/session"
 )
 
-// EndByAdmin ends a session on an administrator's word (B6): its next request is refused. It reports whether the session lived until
-// now. An administrator who goes away does not stop it halfway.
+// EndByAdmin ends a session on an administrator's word (B6): its next request is refused, where verdicts are kept once Settle has
+// returned. It reports whether the session lived until now. An administrator who goes away does not stop it halfway.
 func (e *Engine) EndByAdmin(ctx context.Context, s session.Session, actor string) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finish)
 	defer cancel()

@@ -78,14 +78,19 @@ func newWorld(t testing.TB) *world {
 }
 
 // over makes an engine over a store, as a second replica or after a restart.
-func (w *world) over(store session.Store) *engine.Engine {
+func (w *world) over(store session.Store) *engine.Engine { return w.make(store, false) }
+
+// replica makes another engine over the same store, which shares its used proofs or does not.
+func (w *world) replica(sharedProofs bool) *engine.Engine { return w.make(w.store, sharedProofs) }
+
+func (w *world) make(store session.Store, sharedProofs bool) *engine.Engine {
 	w.t.Helper()
 	ring, err := keyring.New(bytes.Repeat([]byte{7}, keyring.SecretSize))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	e, err := engine.New(engine.Config{
-		Store: store, Ring: ring, Random: rand.Reader, Checks: w, Renewal: policy.MaxCookieRenewal,
+		Store: store, Ring: ring, Random: rand.Reader, Checks: w, Renewal: policy.MaxCookieRenewal, SharedProofs: sharedProofs,
 		Now: func() time.Time {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -74,6 +74,7 @@ func (e *Engine) EndOwn(ctx context.Context, env settings.Environment, cookie st
 		}
 		others = slices.DeleteFunc(others, func(s session.Session) bool { return !slices.Contains(ids, s.ID) })
 	}
+	defer e.Settle(ctx, env.ID)
 	for _, s := range others {
 		if s.State.Ended(now) {
 			continue

@@ -55,6 +55,7 @@ func (e *Engine) EndByProvider(ctx context.Context, env settings.Environment, ou
 		}
 		count++
 	}
+	e.Settle(ctx, env.ID)
 	if failed != nil {
 		return count, unavailable(failed)
 	}

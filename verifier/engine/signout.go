@@ -51,6 +51,7 @@ func (e *Engine) SignOut(ctx context.Context, env settings.Environment, r Reques
 			}
 		}
 	}
+	e.Settle(ctx, env.ID)
 	kept, err := e.secrets(ctx, s, now)
 	if err != nil {
 		return "", nil

@@ -67,6 +67,10 @@ func (s *Server) load(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
+	clients, err := serviceClients(c)
+	if err != nil {
+		return err
+	}
 	err = s.admin.Load(ctx, s.base(c))
 	if errors.Is(err, admin.ErrEndings) {
 		s.o.Log.Error("sessions_not_ended", "error", err)
@@ -77,6 +81,7 @@ func (s *Server) load(ctx context.Context, c config.Config) error {
 	s.file = c
 	s.fileMu.Unlock()
 	s.access.set(c, tokens)
+	s.services.Set(clients)
 	for _, e := range c.Environments {
 		if env := e.Base(); !env.Secure() {
 			s.o.Log.Warn("insecure_origin", "environment", e.ID, "origin", e.Origin,

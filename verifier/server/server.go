@@ -25,6 +25,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/metrics"
 	"github.com/curfew-project/curfew/verifier/middleware"
 	"github.com/curfew-project/curfew/verifier/policycheck"
+	"github.com/curfew-project/curfew/verifier/services"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 	"github.com/curfew-project/curfew/verifier/store/embedded"
@@ -65,6 +66,7 @@ type Server struct {
 	public      http.Handler
 	console     *console // nil: there is none
 	access      *access
+	services    services.Clients
 	o           Options
 
 	fileMu sync.Mutex
@@ -209,6 +211,10 @@ func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api
 	people.Register(mux, s.metrics.Timed)
 	proxies := forwardauth.New(s.engine, site, a, people.Unavailable)
 	proxies.Register(mux, s.metrics.Timed)
+	if live == s.live {
+		s.registerServices(mux, site, a)
+		s.presume(c)
+	}
 	s.registerAgent(mux, site)
 	return site, a, proxies.Before(mux)
 }

@@ -39,6 +39,7 @@ type environmentSummary struct {
 	Clients  map[string]settings.Enforced `json:"clients,omitempty"` // the kinds that a matcher recognises
 	Check    checkSummary                 `json:"policy_check"`
 	HandIn   string                       `json:"hand_in_client,omitempty"`
+	Services []string                     `json:"services,omitempty"`
 	Frames   []string                     `json:"frames,omitempty"`
 	Fixed    []string                     `json:"fixed,omitempty"`                  // what administrators cannot change
 	Open     []string                     `json:"left_to_administrators,omitempty"` // what is here is in force until they decide otherwise
@@ -168,6 +169,9 @@ func summarizeEnvironment(e config.Environment) environmentSummary {
 	if e.HandIn != nil {
 		s.HandIn = e.HandIn.ClientID
 	}
+	for _, service := range e.Services {
+		s.Services = append(s.Services, service.ID)
+	}
 	for _, name := range policy.SwitchNames() {
 		s.Switches[name] = env.Switches.On(name)
 	}
@@ -260,6 +264,9 @@ func (s environmentSummary) print(to io.Writer) {
 	}
 	if s.HandIn != "" {
 		fmt.Fprintf(to, "  sessions can be handed in with ID tokens of client %s; they end after %s at most\n", s.HandIn, check.Cap)
+	}
+	if len(s.Services) > 0 {
+		fmt.Fprintf(to, "  services that may ask about its sessions: %s\n", strings.Join(s.Services, ", "))
 	}
 	if len(s.Frames) > 0 {
 		fmt.Fprintf(to, "  frames of %s may take part\n", strings.Join(s.Frames, ", "))
