@@ -57,6 +57,10 @@ var logEvents = map[string]string{
 	"session_store_written_again": "the session store writes again",
 	"ledger_write_failed":         "the ledger cannot write",
 	"ledger_written_again":        "the ledger writes again",
+	"settings_lost":               "Redis has come back without settings that it had acknowledged",
+	"replica_trouble":             "something that the verifiers on one Redis need of each other does not work",
+	"replica_trouble_over":        "it works again",
+	"verifier_gone":               "a verifier has died without a word, and its audit was completed",
 	"ledger_lost":                 "Redis has come back without entries of the audit that it had acknowledged",
 
 	"audit_write_failed":    "events wait because the ledger does not take them",

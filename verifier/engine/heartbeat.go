@@ -92,8 +92,25 @@ func (e *Engine) prove(ctx context.Context, env settings.Environment, r Request,
 		return s, proofcheck.Proof{}, err
 	}
 	p, err := e.proofFor(env, s, r, now)
+	var refused *Refusal
+	if errors.As(err, &refused) && refused.Refusal.Error == wire.UseNonce {
+		refused.Seq = e.lastSeq(ctx, s, now)
+	}
 	return s, p, err
 }
+
+// lastSeq is the last sequence number that was accepted, here or at another verifier: what Get finds may be older, and a page that goes on
+// from there would be refused for a replay.
+func (e *Engine) lastSeq(ctx context.Context, s session.Session, now int64) uint64 {
+	seq := s.Seq
+	_, _, _ = e.store.Update(ctx, s.ID, now, func(s session.Session) (session.Session, error) {
+		seq = s.Seq
+		return s, errOnlyLooking
+	})
+	return seq
+}
+
+var errOnlyLooking = errors.New("nothing is to be changed")
 
 // proofFor verifies that a request was made with a session's key.
 func (e *Engine) proofFor(env settings.Environment, s session.Session, r Request, now int64) (proofcheck.Proof, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -115,7 +114,8 @@ func (s *Server) pruneKeys(ctx context.Context, now time.Time) ([]keyring.Listed
 	}
 	goes := func(one keyring.Listed) bool { return old(one) && (oldest == 0 || !mayNeed(one, oldest)) }
 	return keyring.PruneFile(s.started.Keys, now, goes, func(before, rest *keyring.Ring) error {
-		return EndStays(ctx, filepath.Join(s.started.Data, LedgerFile), before, rest)
+		text, seal, err := s.ledger.SealedEnd(ctx)
+		return endStays(text, seal, err, before, rest)
 	})
 }
 
@@ -195,11 +195,7 @@ func keysDetail(list []keyring.Listed) string {
 
 // sealedWith is the ID of the key that the end of the audit is sealed with, or empty where no key of the ring fits.
 func (s *Server) sealedWith(ctx context.Context) (string, error) {
-	path := filepath.Join(s.started.Data, LedgerFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	text, seal, err := ledger.SealedEnd(ctx, path)
+	text, seal, err := s.ledger.SealedEnd(ctx)
 	if err != nil || !LedgerOptions(s.ring, nil).Sealed(text, seal) {
 		return "", err
 	}
@@ -213,6 +209,10 @@ func EndStays(ctx context.Context, path string, now, rest *keyring.Ring) error {
 		return nil
 	}
 	text, seal, err := ledger.SealedEnd(ctx, path)
+	return endStays(text, seal, err, now, rest)
+}
+
+func endStays(text, seal string, err error, now, rest *keyring.Ring) error {
 	if err != nil {
 		return fmt.Errorf("no key was dropped: with which one the end of the audit is sealed cannot be read: %w", err)
 	}

@@ -55,6 +55,9 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if err := errors.Join(s.ledger.Ready(r.Context()), s.journal.Ready()); err != nil {
 		fmt.Fprintf(w, "ledger: %v\n", err)
 	}
+	if s.replicas != nil {
+		s.replicas.tell(w)
+	}
 	for _, env := range s.live.All() {
 		_, state := s.connections.look(env.ID)
 		fmt.Fprintf(w, "provider %s: %s\n", env.ID, state)

@@ -22,12 +22,8 @@ func (s *Server) newestEntry(ctx context.Context) (int64, error) {
 
 // recoverAudit completes the audit after a verifier that was killed: sessions are durable before anybody is told of them, and the entries
 // that tell of them a moment later. Those whose sign-in or ending the audit does not have are recorded now.
-// since is what newestEntry said before this start wrote anything.
-func (s *Server) recoverAudit(ctx context.Context, since int64) error {
-	if since == 0 {
-		return nil // there was no audit: nothing of it can be lost
-	}
-	since -= lostWithin
+// since is when that may have happened first, and before when it cannot have any more.
+func (s *Server) recoverAudit(ctx context.Context, since, before int64, detail string) error {
 	log := s.ledger.Audit()
 	type key struct {
 		kind    audit.Kind
@@ -46,15 +42,14 @@ func (s *Server) recoverAudit(ctx context.Context, since int64) error {
 		}
 		more = len(found) == q.Most()
 	}
-	const detail = "recorded after a restart"
 	return s.store.Scan(ctx, "", s.o.Now().UnixMilli(), func(one session.Session) bool {
 		id := one.ID.String()
 		e := audit.Event{Environment: one.User.Environment, Session: id, Subject: one.User.Subject, Client: string(one.Client), Detail: detail}
-		if one.State.Began >= since && !has[key{audit.SignIn, id}] {
+		if one.State.Began >= since && one.State.Began < before && !has[key{audit.SignIn, id}] {
 			e.At, e.Kind = one.State.Began, audit.SignIn
 			s.journal.Record(e)
 		}
-		if one.State.EndedAt >= since && !has[key{audit.Ended, id}] {
+		if one.State.EndedAt >= since && one.State.EndedAt < before && !has[key{audit.Ended, id}] {
 			e.At, e.Kind, e.Reason = one.State.EndedAt, audit.Ended, one.State.Reason
 			s.journal.Record(e)
 		}

@@ -37,6 +37,9 @@ func (s *Server) Run(ctx context.Context) {
 	all.Go(func() { s.checker.Run(ctx, s.engine) })
 	all.Go(func() { s.connections.probe(ctx) })
 	all.Go(func() { s.trim(ctx) })
+	if s.replicas != nil {
+		all.Go(func() { s.replicas.run(ctx) })
+	}
 	all.Go(func() { s.watchKeys(ctx) })
 	all.Wait()
 }
@@ -86,9 +89,19 @@ func (s *Server) Close() error {
 	if s.restraint != nil {
 		s.restraint.Tell(s.o.Now().UnixMilli(), true)
 	}
+	var recorded error
+	if s.replicas != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), audit.DefaultGrace)
+		recorded = s.journal.Flush(ctx)
+		cancel()
+	}
 	s.stopJournal()
 	<-s.writing
-	return errors.Join(s.ledger.Close(), s.store.Close())
+	err := errors.Join(s.ledger.Close(), s.store.Close())
+	if s.replicas != nil {
+		err = errors.Join(err, s.replicas.leave(recorded == nil))
+	}
+	return err
 }
 
 // trimEvery is how often entries of the audit that are older than the retention are looked for.
@@ -115,6 +128,13 @@ func (s *Server) trimOnce(ctx context.Context) error {
 	keep := time.Duration(s.configuration().Audit.Retention)
 	if keep == 0 {
 		return nil
+	}
+	if s.replicas != nil { // one of all is enough
+		done, ok, err := s.replicas.presence.Claim(ctx, "trim", trimEvery)
+		if err != nil || !ok {
+			return err
+		}
+		defer done()
 	}
 	now := s.o.Now().UnixMilli()
 	before := now - keep.Milliseconds()

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -28,7 +28,6 @@ import (
 	"github.com/curfew-project/curfew/verifier/services"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
-	"github.com/curfew-project/curfew/verifier/store/embedded"
 	"github.com/curfew-project/curfew/verifier/store/ledger"
 	"github.com/curfew-project/curfew/verifier/texts"
 	"github.com/curfew-project/curfew/wasm/dist"
@@ -49,7 +48,8 @@ type Options struct {
 type Server struct {
 	live        *settings.Live
 	store       session.Store
-	ledger      *ledger.Store
+	ledger      ledgerStore
+	replicas    *replicas // nil: this is the only verifier
 	journal     *audit.Journal
 	restraint   *audit.Restraint
 	record      audit.Recorder
@@ -124,13 +124,8 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 
 // open opens what is kept.
 func (s *Server) open(ctx context.Context, c config.Config) error {
-	var err error
-	if s.store, err = embedded.Open(ctx, filepath.Join(c.Data, SessionsFile), embedded.Options{Logger: s.o.Log}); err != nil {
+	if err := s.openStores(ctx, c); err != nil {
 		return err
-	}
-	s.ledger, err = ledger.Open(ctx, filepath.Join(c.Data, LedgerFile), LedgerOptions(s.ring, s.o.Log))
-	if err != nil {
-		return errors.Join(err, s.store.Close())
 	}
 	forward := s.o.Stdout
 	if !c.Audit.Stdout {
@@ -173,11 +168,16 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
+	var turn func(context.Context) (func(), error)
+	if s.replicas != nil {
+		s.replicas.engine.Store(s.engine)
+		turn = s.replicas.turn
+	}
 	s.connections = newConnections(s.o, record, s.checker.Serve)
 	s.admin, err = admin.New(admin.Config{
 		Sessions: s.store, Engine: s.engine, Settings: s.ledger.Settings(), Audit: s.ledger.Audit(), Record: record, Kept: kept, Flush: s.journal.Flush, Live: s.live,
 		Now: s.o.Now, Provider: s.connections.look, Changed: s.engine.SettingsChanged,
-		Reported: s.reported.list, Keys: s.keys,
+		Reported: s.reported.list, Keys: s.keys, Turn: turn,
 	})
 	if err != nil {
 		return err
@@ -196,7 +196,13 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	if err := s.load(ctx, c); err != nil {
 		return err
 	}
-	return s.recoverAudit(ctx, newest)
+	if s.replicas != nil {
+		return nil // who has died without a word is noticed by whoever runs
+	}
+	if newest == 0 {
+		return nil // there was no audit: nothing of it can be lost
+	}
+	return s.recoverAudit(ctx, newest-lostWithin, math.MaxInt64, "recorded after a restart")
 }
 
 // handlers are those for browsers and reverse proxies, for some environments.

@@ -28,3 +28,19 @@ func SealedEnd(ctx context.Context, path string) (text, seal string, err error) 
 	}
 	return text, seal, errors.Join(err, db.Close())
 }
+
+// SealedEnd is that of the ledger.
+func (s *Store) SealedEnd(ctx context.Context) (text, seal string, err error) {
+	if err := s.usable(ctx); err != nil {
+		return "", "", err
+	}
+	note := func(t, with string) bool {
+		text, seal = t, with
+		return true
+	}
+	reader := &Store{file: s.file, options: Options{Sealed: note}}
+	if _, _, err = reader.readNote(ctx, s.reads); err != nil {
+		err = s.unread(ctx, err)
+	}
+	return text, seal, err
+}
