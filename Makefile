@@ -38,7 +38,7 @@ fuzz: wasm ## Every fuzz target, FUZZ each: a time or a count (FUZZ=5m)
 	@FUZZ=$(FUZZ) GO="$(GO)" sh .ci/fuzz
 
 bench: wasm ## Print the figures beside what they are compared with (about three minutes)
-	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server
+	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server ./verifier/store/redis
 
 herd: ## Show when a million pages arrive after an outage, a deploy, nine o'clock, ... (PAGES=100000 are simulated)
 	@$(GO) run ./wasm/sim/herd -pages $(PAGES)
