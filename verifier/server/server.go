@@ -28,6 +28,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/services"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/shed"
 	"github.com/curfew-project/curfew/verifier/store/ledger"
 	"github.com/curfew-project/curfew/verifier/texts"
 	"github.com/curfew-project/curfew/wasm/dist"
@@ -42,6 +43,7 @@ type Options struct {
 	Client *http.Client // for the providers; nil means one with a timeout
 	Stdout io.Writer    // where the audit is forwarded to when the configuration says so; nil: nowhere
 	Zone   *time.Location
+	Limits *shed.Limits // of what is carried out at once; nil: those for this machine
 }
 
 // Server is a verifier. It is safe for concurrent use.
@@ -56,6 +58,7 @@ type Server struct {
 	engine      *engine.Engine
 	site        *api.Site
 	api         *api.API
+	shedder     *shed.Shedder
 	connections *connections
 	checker     *policycheck.Checker
 	admin       *admin.Admin
@@ -111,7 +114,8 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{started: c, o: o, ring: ring, texts: catalog, live: &settings.Live{}, reported: newReported(), metrics: metrics.New(o.Now),
-		access: &access{}, ballast: make([]byte, ballastSize), writing: make(chan struct{})}
+		access: &access{}, ballast: make([]byte, ballastSize), writing: make(chan struct{}),
+		shedder: shed.New(limits(o), o.Now)}
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.open(ctx, c); err != nil {
 		return nil, err
@@ -163,7 +167,7 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	}
 	s.engine, err = engine.New(engine.Config{
 		Store: s.store, Ring: s.ring, Now: s.o.Now, Random: s.o.Random,
-		Renewal: time.Duration(c.CookieRenewal), Record: record, Checks: s.checker, Serves: s.serves,
+		Renewal: time.Duration(c.CookieRenewal), Record: record, Checks: s.checker, Serves: s.serves, Pressure: s.shedder.Pressure,
 	})
 	if err != nil {
 		return err
@@ -210,13 +214,13 @@ func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api
 	site := api.NewSite(c.Prefix, live, s.engine.RecordRefusal)
 	a := api.New(s.engine, site)
 	mux := http.NewServeMux()
-	a.Register(mux, s.metrics.Timed)
+	a.Register(mux, s.timed(site))
 	people := login.New(login.Config{
 		Engine: s.engine, Site: site, API: a, Ring: s.ring, Connect: s.connections.get, Texts: s.texts, Random: s.o.Random, Log: s.o.Log,
 	})
 	people.Register(mux, s.metrics.Timed)
 	proxies := forwardauth.New(s.engine, site, a, people.Unavailable)
-	proxies.Register(mux, s.metrics.Timed)
+	proxies.Register(mux, s.timed(site))
 	if live == s.live {
 		s.registerServices(mux, site, a)
 		s.presume(c)

@@ -2,6 +2,7 @@ package shed
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -51,21 +52,31 @@ const unknownSlack = 30 * time.Second
 // Slack is how long a heartbeat can wait without harm, as its cookie says; false: the cookie says nothing.
 type Slack func(*http.Request) (time.Duration, bool)
 
+// Tell is told of each request that is refused.
+type Tell func(*http.Request, Class)
+
 // Checks guards the handler of checks.
-func (s *Shedder) Checks(next http.Handler) http.Handler {
+func (s *Shedder) Checks(tell Tell, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.enter(r.Context(), Check) {
 			defer s.leave(Check)
 			next.ServeHTTP(w, r)
 			return
 		}
+		tell(r, Check)
 		s.refuse(w, Check, 0)
 	})
 }
 
 // Heartbeats guards the handler of heartbeats. slack is asked only when there is no room.
-func (s *Shedder) Heartbeats(slack Slack, next http.Handler) http.Handler {
+func (s *Shedder) Heartbeats(slack Slack, tell Tell, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 { // a body that never comes must not hold a place
+			if n, _ := io.ReadFull(r.Body, make([]byte, 1)); n > 0 {
+				api.WriteRefusal(w, wire.Refusal{Error: wire.BadRequest, Message: "a heartbeat has no body"})
+				return
+			}
+		}
 		class, rest := Routine, unknownSlack
 		if s.full.Load() {
 			if left, ok := slack(r); ok {
@@ -79,6 +90,7 @@ func (s *Shedder) Heartbeats(slack Slack, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		tell(r, class)
 		s.refuse(w, class, rest)
 	})
 }

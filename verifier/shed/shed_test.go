@@ -3,9 +3,13 @@ package shed
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +24,7 @@ type scene struct {
 	handler map[Class]http.Handler
 	end     chan struct{} // one request ends for each
 	began   []Class       // in this order
+	told    []Class       // of these that were refused
 }
 
 func newScene(t *testing.T, limits Limits) *scene {
@@ -32,10 +37,16 @@ func newScene(t *testing.T, limits Limits) *scene {
 		})
 	}
 	slack := func(of time.Duration) Slack { return func(*http.Request) (time.Duration, bool) { return of, true } }
+	var mu sync.Mutex
+	tell := func(_ *http.Request, c Class) {
+		mu.Lock()
+		defer mu.Unlock()
+		s.told = append(s.told, c)
+	}
 	s.handler = map[Class]http.Handler{
-		Check:   s.shedder.Checks(work(Check)),
-		Urgent:  s.shedder.Heartbeats(slack(-time.Second), work(Urgent)),
-		Routine: s.shedder.Heartbeats(slack(150*time.Second), work(Routine)),
+		Check:   s.shedder.Checks(tell, work(Check)),
+		Urgent:  s.shedder.Heartbeats(slack(-time.Second), tell, work(Urgent)),
+		Routine: s.shedder.Heartbeats(slack(150*time.Second), tell, work(Routine)),
 	}
 	return s
 }
@@ -146,8 +157,38 @@ func TestP8_WaitingIsBounded(t *testing.T) {
 		if len(s.began) != 2 {
 			t.Errorf("what was refused was carried out: %v", s.began)
 		}
+		if !slices.Equal(s.told, []Class{Routine, Check, Urgent}) {
+			t.Errorf("told of refusals: %v", s.told)
+		}
 		after := s.ask(context.Background(), Routine)
 		s.ends(1)
 		s.passed(after)
+	})
+}
+
+// P8: whoever announces a body that never comes takes no place from others, and one with a body is refused.
+func TestP8_ABodyThatNeverComesHoldsNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, Limits{Checks: 1, Heartbeats: 1, Waiting: [classes]int{0, 0, 0}})
+		body, never := io.Pipe()
+		for range 10 {
+			go s.handler[Routine].ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", body))
+		}
+		synctest.Wait()
+		honest := s.ask(context.Background(), Routine)
+		s.ends(1)
+		s.passed(honest)
+		w := httptest.NewRecorder()
+		s.handler[Routine].ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader("x")))
+		if w.Code != http.StatusBadRequest || len(s.began) != 1 {
+			t.Errorf("status %d, and %v began", w.Code, s.began)
+		}
+		if n, err := never.Write(make([]byte, 10)); n != 10 || err != nil { // it comes after all
+			t.Fatal(n, err)
+		}
+		synctest.Wait()
+		if len(s.began) != 1 {
+			t.Errorf("%v began", s.began)
+		}
 	})
 }
