@@ -101,6 +101,17 @@ func (s *Server) openRedis(ctx context.Context, c *config.Redis) (err error) {
 	return nil
 }
 
+// EndStaysInRedis is EndStays for verifiers that keep the audit in Redis.
+func EndStaysInRedis(ctx context.Context, r *config.Redis, now, rest *keyring.Ring) error {
+	conn, err := redisconn.Open(ctx, redisOptions(r))
+	if err != nil {
+		return endStays("", "", err, now, rest)
+	}
+	defer conn.Close()
+	text, seal, err := redisledger.SealedEnd(ctx, conn, r.Prefix)
+	return endStays(text, seal, err, now, rest)
+}
+
 // self is this verifier as the others know it.
 func (r *replicas) self() redispresence.Verifier {
 	host, _ := os.Hostname()

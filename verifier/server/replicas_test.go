@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,16 +79,16 @@ func newFleet(t *testing.T, verifiers int) *fleet {
 	return f
 }
 
-// start starts one more verifier, with a data directory of its own.
-func (f *fleet) start(keys string) (*Server, *log, error) {
+// start starts one more verifier, with a data directory of its own. more is added to what the file says of Redis.
+func (f *fleet) start(keys string, more ...string) (*Server, *log, error) {
 	f.Helper()
 	c, err := config.Parse(fmt.Appendf(nil, `
 data: %q
 keys: %q
-store: {redis: {addresses: [%q]}}
+store: {redis: {addresses: [%q]%s}}
 environments:
   - {id: clinic, origin: %q, provider: {issuer: %q, client_id: c}}
-`, filepath.Join(f.TempDir(), "data"), keys, f.redis.Address, f.front.URL, f.provider.Issuer))
+`, filepath.Join(f.TempDir(), "data"), keys, f.redis.Address, strings.Join(more, ""), f.front.URL, f.provider.Issuer))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -496,4 +498,56 @@ func (f *fleet) version(at int) int64 {
 		f.Fatal(err)
 	}
 	return env.Version
+}
+
+// P8: a verifier needs no more of Redis than the user that the README gives it.
+func TestP8_TheUserOfTheReadmeIsEnough(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 0)
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, found := strings.Cut(string(readme), "\nuser curfew ")
+	line, _, _ = strings.Cut(line, "\n")
+	if !found {
+		t.Fatal("the README has no line for the ACL file")
+	}
+	if got := f.redis.Do(strings.Fields("ACL SETUSER curfew " + line)...); got != "OK" {
+		t.Fatal(got)
+	}
+	f.redis.Do("ACL", "SETUSER", "default", "off")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := f.start(f.keys, ", username: curfew, password_file: "+strconv.Quote(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.verifiers = append(f.verifiers, s)
+	v := f.signIn()
+	f.beat(v, 0)
+	name := "North"
+	if _, err := s.admin.Change(t.Context(), everything, clinic, f.version(0), admin.Edit{Name: &name}, false); err != nil {
+		t.Error(err)
+	}
+	needs.Until(t, "the verifier to hear", func() bool { _, text := s.ask(t, "/readyz"); return !strings.Contains(text, "settings: ") })
+	if err := s.admin.EndSession(t.Context(), everything, v.Session()); err != nil {
+		t.Error(err)
+	}
+	f.checks(v, wire.EndedByAdmin)
+	if err := s.journal.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if found, err := s.admin.VerifyAudit(t.Context(), everything, nil); err != nil || found.Entries < 5 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	now := time.Now().UnixMilli() + 1
+	if dropped, err := s.ledger.Audit().Trim(t.Context(), now, now, "retention"); err != nil || dropped < 5 {
+		t.Errorf("Trim: %d, %v", dropped, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }

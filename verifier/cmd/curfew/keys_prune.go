@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/curfew-project/curfew/verifier/config"
 	"github.com/curfew-project/curfew/verifier/keyring"
 	"github.com/curfew-project/curfew/verifier/server"
 )
@@ -83,7 +84,7 @@ func (k *keyFlags) prune(cmd *cobra.Command, data string, now time.Time, replace
 	if err != nil {
 		return nil, err
 	}
-	ledgers, err := k.ledgers(cmd, path, data)
+	ledgers, redis, err := k.ledgers(cmd, path, data)
 	if err != nil {
 		return nil, err
 	}
@@ -104,29 +105,33 @@ func (k *keyFlags) prune(cmd *cobra.Command, data string, now time.Time, replace
 				return err
 			}
 		}
+		if redis != nil {
+			return server.EndStaysInRedis(cmd.Context(), redis, now, rest)
+		}
 		return nil
 	})
 }
 
-// ledgers are the files whose end may be sealed with a key of the file at path: in the data directory, and beside the key file.
-func (k *keyFlags) ledgers(cmd *cobra.Command, path, data string) ([]string, error) {
+// ledgers are the files whose end may be sealed with a key of the file at path: in the data directory, and beside the key file; and
+// the Redis, where the configuration has one.
+func (k *keyFlags) ledgers(cmd *cobra.Command, path, data string) ([]string, *config.Redis, error) {
 	if data != "" {
 		if info, err := os.Stat(data); err != nil {
-			return nil, fmt.Errorf("--data: %w", err)
+			return nil, nil, fmt.Errorf("--data: %w", err)
 		} else if !info.IsDir() {
-			return nil, fmt.Errorf("--data %s is no directory", data)
+			return nil, nil, fmt.Errorf("--data %s is no directory", data)
 		}
-		return []string{filepath.Join(data, server.LedgerFile)}, nil
+		return []string{filepath.Join(data, server.LedgerFile)}, nil, nil
 	}
 	found := []string{filepath.Join(filepath.Dir(path), server.LedgerFile)}
 	c, err := k.load()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config"):
-		return found, nil
+		return found, nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("%w\n--data says where the verifier's data directory is, whatever is in the configuration file", err)
+		return nil, nil, fmt.Errorf("%w\n--data says where the verifier's data directory is, whatever is in the configuration file", err)
 	}
-	return append(found, filepath.Join(c.Data, server.LedgerFile)), nil
+	return append(found, filepath.Join(c.Data, server.LedgerFile)), c.Store.Redis, nil
 }
 
 func keysRotateCommand(k *keyFlags) *cobra.Command {
