@@ -28,6 +28,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/login/oidctest"
 	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/redisconn"
 	"github.com/curfew-project/curfew/verifier/store/redispresence"
 	"github.com/curfew-project/curfew/verifier/store/redistest"
 	"github.com/curfew-project/curfew/wasm/needs"
@@ -498,6 +499,50 @@ func (f *fleet) version(at int) int64 {
 		f.Fatal(err)
 	}
 	return env.Version
+}
+
+// P7: a Redis that comes back without its data is no let-through and no end: everybody signs in again, the file's settings are in force at
+// all, and the log and the audit say what was lost. One that is away lets no verifier start.
+func TestP7_RedisComesBackEmpty(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 2)
+	v := f.signIn()
+	f.beat(v, 0)
+	name := "North"
+	if _, err := f.verifiers[0].admin.Change(t.Context(), everything, clinic, f.version(0), admin.Edit{Name: &name}, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, verifier := range f.verifiers {
+		needs.Until(t, "the change to be in force", func() bool { env, _ := verifier.live.ByID(clinic); return env.Page.Name == name })
+	}
+	f.redis.Kill()
+	if _, _, err := f.start(f.keys); !errors.Is(err, redisconn.ErrUnreachable) {
+		t.Errorf("a verifier starts without redis: %v", err)
+	}
+	f.redis.RestartEmpty()
+	for i, verifier := range f.verifiers {
+		f.to.Store(int64(i))
+		needs.Until(t, "the session to be refused for good", func() bool { _, refusal := v.Check(); return refusal.Error == wire.NoSession })
+		needs.Until(t, "the file's settings to be in force", func() bool { env, there := verifier.live.ByID(clinic); return there && env.Page.Name == "" })
+		needs.Until(t, "readyz", func() bool {
+			status, text := verifier.ask(t, "/readyz")
+			return status == http.StatusOK && !strings.Contains(text, "settings:")
+		})
+		if !f.logs[i].has(t, "msg=settings_lost") {
+			t.Errorf("verifier %d does not say that settings were lost", i)
+		}
+	}
+	again := f.signIn()
+	f.beat(again, -1)
+	f.checks(again, "")
+	if found := f.entries(audit.Query{Kinds: []audit.Kind{audit.Lost}}); len(found) == 0 || !strings.Contains(found[0].Detail, "redis has come back") {
+		t.Errorf("the audit says of the loss: %+v", found)
+	}
+	for i, verifier := range f.verifiers {
+		if found, err := verifier.admin.VerifyAudit(t.Context(), everything, nil); err != nil {
+			t.Errorf("verifier %d: %+v, %v", i, found, err)
+		}
+	}
 }
 
 // P8: a verifier needs no more of Redis than the user that the README gives it.
