@@ -2,7 +2,7 @@ GO      ?= go
 BIN     := .bin
 FUZZ    ?= 20000x
 PORT    ?= 8400
-PAGES   ?= 100000
+PAGES   ?= 20000
 STATICCHECK := v0.8.2
 
 .DEFAULT_GOAL := help
@@ -40,7 +40,7 @@ fuzz: wasm ## Every fuzz target, FUZZ each: a time or a count (FUZZ=5m)
 bench: wasm ## Print the figures beside what they are compared with (about three minutes)
 	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server ./verifier/store/redis
 
-herd: ## Show when a million pages arrive after an outage, a deploy, nine o'clock, ... (PAGES=100000 are simulated)
+herd: ## Show when a million pages arrive after an outage, a deploy, nine o'clock, ... (PAGES=20000 are simulated)
 	@$(GO) run ./wasm/sim/herd -pages $(PAGES)
 
 screenshots: wasm ## Take the pictures of the dialog, the console and the demo anew

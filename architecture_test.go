@@ -63,6 +63,7 @@ var allowed = []struct {
 	{"verifier/store/...", []string{"shared/...", "verifier/session", "verifier/settings", "verifier/audit", "verifier/store/storetest", "verifier/store/sqlitefile", "verifier/store/redisconn"}},
 	{"verifier/engine", []string{"shared/...", "verifier/session", "verifier/settings", "verifier/audit", "verifier/proofcheck", "verifier/keyring", "verifier/steer"}},
 	{"verifier/steer", nil},
+	{"verifier/loadtest", []string{"shared/..."}},
 	{"verifier/shed", []string{"shared/...", "verifier/api", "verifier/steer"}},
 	{"verifier/admin/adminapi", []string{"shared/...", "verifier/admin", "verifier/audit", "verifier/settings", "verifier/session"}},
 	{"verifier/admin/admintest", []string{"verifier/admin"}},
