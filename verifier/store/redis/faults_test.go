@@ -20,7 +20,7 @@ import (
 // brief are options with bounds that a test can wait for.
 func brief(server *redistest.Server) redis.Options {
 	o := options(server)
-	o.Lease, o.Redis.Timeout = 500*time.Millisecond, 300*time.Millisecond
+	o.Lease, o.Redis.Timeout = 800*time.Millisecond, 400*time.Millisecond
 	return o
 }
 

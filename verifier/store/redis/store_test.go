@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/store/redisconn"
 	"github.com/curfew-project/curfew/verifier/store/redistest"
 	"github.com/curfew-project/curfew/verifier/store/storetest"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // options are for a store of its own on a server: nobody else has its prefix.
@@ -27,12 +29,18 @@ func options(server *redistest.Server) redis.Options {
 
 var prefixes atomic.Int64
 
+// open may need several tries where the options have brief bounds and the machine is slow.
 func open(t testing.TB, o redis.Options) *redis.Store {
 	t.Helper()
-	store, err := redis.Open(context.Background(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var store *redis.Store
+	needs.Until(t, "the store to open", func() bool {
+		var err error
+		store, err = redis.Open(context.Background(), o)
+		if err != nil && !errors.Is(err, redisconn.ErrUnreachable) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 	t.Cleanup(func() { store.Close() })
 	return store
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -15,6 +16,7 @@ type Conn struct {
 	client  rueidis.Client
 	timeout time.Duration
 	where   string
+	closed  atomic.Bool
 }
 
 // Open connects. Its errors are of ErrOptions or *Error, or ctx's.
@@ -86,4 +88,7 @@ func (c *Conn) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rue
 func (c *Conn) Cluster() bool { return c.client.Mode() == rueidis.ClientModeCluster }
 
 // Close ends all connections. Commands in flight fail.
-func (c *Conn) Close() { c.client.Close() }
+func (c *Conn) Close() {
+	c.closed.Store(true)
+	c.client.Close()
+}

@@ -53,7 +53,7 @@ func (c *Conn) Problem(what string, err error) error {
 	switch {
 	case err == nil, rueidis.IsRedisNil(err), errors.Is(err, context.Canceled), errors.As(err, &typed):
 		return err
-	case errors.Is(err, rueidis.ErrClosing), errors.Is(err, rueidis.ErrDedicatedClientRecycled):
+	case c.closed.Load(): // rueidis.ErrClosing alone may also mean that nobody is there
 		return &Error{what, c.where, ErrClosed, err}
 	}
 	if replied, ok := rueidis.IsRedisErr(err); ok {
