@@ -18,7 +18,7 @@ func TestCluster(t *testing.T) {
 	})
 	t.Run("P4_EndedEverywhere", func(t *testing.T) {
 		t.Parallel()
-		endedEverywhere(t, options(nodes[1]), 500)
+		endedEverywhere(t, options(nodes[1]), 300)
 	})
 	t.Run("EveryNodeHasItsShare", func(t *testing.T) {
 		t.Parallel()
