@@ -60,9 +60,9 @@ type Remote struct {
 
 // NewRemote makes a Remote, or says which field of the configuration is wrong. It asks nothing yet.
 func NewRemote(c RemoteConfig) (*Remote, error) {
-	for name, value := range map[string]string{"Verifier": c.Verifier, "Origin": c.Origin, "ID": c.ID, "Secret": c.Secret} {
-		if value == "" {
-			return nil, fmt.Errorf("middleware: %s is required", name)
+	for _, field := range [...]struct{ name, value string }{{"Verifier", c.Verifier}, {"Origin", c.Origin}, {"ID", c.ID}, {"Secret", c.Secret}} {
+		if field.value == "" {
+			return nil, fmt.Errorf("middleware: %s is required", field.name)
 		}
 	}
 	if c.Now == nil {
@@ -85,10 +85,10 @@ func NewRemote(c RemoteConfig) (*Remote, error) {
 	case !strings.HasPrefix(c.Prefix, "/") || !strings.HasSuffix(c.Prefix, "/"):
 		return nil, fmt.Errorf("middleware: Prefix is %q; allowed: a path that begins and ends with a slash", c.Prefix)
 	}
-	for name, value := range map[string]string{"Verifier": c.Verifier, "Origin": c.Origin, "API": c.API} {
-		u, err := url.Parse(value)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || value != u.Scheme+"://"+u.Host {
-			return nil, fmt.Errorf("middleware: %s is %q; allowed: scheme://host[:port] without anything behind it", name, value)
+	for _, field := range [...]struct{ name, value string }{{"Verifier", c.Verifier}, {"Origin", c.Origin}, {"API", c.API}} {
+		u, err := url.Parse(field.value)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || field.value != u.Scheme+"://"+u.Host {
+			return nil, fmt.Errorf("middleware: %s is %q; allowed: scheme://host[:port] without anything behind it", field.name, field.value)
 		}
 	}
 	if c.Client == nil {

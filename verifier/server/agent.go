@@ -25,6 +25,7 @@ func (s *Server) registerAgent(mux *http.ServeMux, site *api.Site) {
 		agent.ServeLoader(w, r, of)
 	}
 	mux.HandleFunc("GET "+prefix+"agent.js", loader)
+	mux.HandleFunc("GET "+prefix+dist.APIName, agent.ServeAPI)
 	mux.HandleFunc("GET "+prefix+"{file}", func(w http.ResponseWriter, r *http.Request) {
 		file := r.PathValue("file")
 		switch {

@@ -26,12 +26,12 @@ func smallAgent(t *testing.T) *dist.Dist {
 	t.Helper()
 	loader, wasm := []byte(`["/.curfew/","`+dist.Placeholder+`"]`), []byte("\x00asm")
 	sum := sha256.Sum256(loader)
-	manifest, err := json.Marshal(dist.Manifest{Wasm: dist.WasmNameFor(wasm), Integrity: dist.Integrity(wasm), Loader: hex.EncodeToString(sum[:])})
+	manifest, err := json.Marshal(dist.Manifest{Wasm: dist.WasmNameFor(wasm), Integrity: dist.Integrity(wasm), Loader: hex.EncodeToString(sum[:]), API: hex.EncodeToString(sum[:])})
 	if err != nil {
 		t.Fatal(err)
 	}
 	build := fstest.MapFS{dist.ManifestName: {Data: manifest}}
-	for name, data := range map[string][]byte{dist.LoaderName: loader, dist.WasmNameFor(wasm): wasm} {
+	for name, data := range map[string][]byte{dist.LoaderName: loader, dist.APIName: loader, dist.WasmNameFor(wasm): wasm} {
 		build[name] = &fstest.MapFile{Data: data}
 		for _, encoding := range dist.Encodings {
 			build[name+encoding.Ending] = &fstest.MapFile{Data: data}

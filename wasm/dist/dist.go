@@ -1,4 +1,4 @@
-// Package dist holds what browsers download: the loader (agent.js) and the agent (agent.<hash>.wasm), each also compressed at build
+// Package dist holds what browsers download: the loader (agent.js), the agent (agent.<hash>.wasm) and the module api.js, each also compressed at build
 // time, embedded into the binary. `make wasm` builds it (package make); nothing of it is in the repository.
 package dist
 
@@ -25,6 +25,7 @@ var ErrDamaged = errors.New("the built agent is damaged: run `make wasm` again, 
 // Names of the built files.
 const (
 	LoaderName   = "agent.js"
+	APIName      = "api.js" // the module for signed requests to APIs; only pages that import it fetch it
 	ManifestName = "manifest.json"
 )
 
@@ -34,6 +35,7 @@ type Manifest struct {
 	Wasm      string `json:"wasm"`      // agent.<hash>.wasm
 	Integrity string `json:"integrity"` // of the module, as Subresource Integrity writes it: sha256-...
 	Loader    string `json:"loader"`    // SHA-256 of agent.js, in hex
+	API       string `json:"api"`       // SHA-256 of api.js, in hex
 	Go        string `json:"go"`        // version of the compiler
 }
 
@@ -41,6 +43,7 @@ type Manifest struct {
 type Dist struct {
 	manifest Manifest
 	loader   asset
+	api      asset
 	wasm     asset
 	sites    sites
 }
@@ -70,11 +73,17 @@ func LoadFS(build fs.FS) (*Dist, error) {
 	if d.loader, err = loadAsset(build, LoaderName, "text/javascript; charset=utf-8"); err != nil {
 		return nil, err
 	}
+	if d.api, err = loadAsset(build, APIName, "text/javascript; charset=utf-8"); err != nil {
+		return nil, err
+	}
 	if d.wasm, err = loadAsset(build, d.manifest.Wasm, "application/wasm"); err != nil {
 		return nil, err
 	}
 	if got := hex.EncodeToString(d.loader.sum[:]); got != d.manifest.Loader {
 		return nil, fmt.Errorf("%w: %s has the hash %s, want %s", ErrDamaged, LoaderName, got, d.manifest.Loader)
+	}
+	if got := hex.EncodeToString(d.api.sum[:]); got != d.manifest.API {
+		return nil, fmt.Errorf("%w: %s has the hash %s, want %s", ErrDamaged, APIName, got, d.manifest.API)
 	}
 	if got := Integrity(d.wasm.plain); got != d.manifest.Integrity {
 		return nil, fmt.Errorf("%w: %s has the hash %s, want %s", ErrDamaged, d.manifest.Wasm, got, d.manifest.Integrity)
@@ -84,6 +93,9 @@ func LoadFS(build fs.FS) (*Dist, error) {
 
 // Loader is agent.js. The caller must not change it.
 func (d *Dist) Loader() []byte { return d.loader.plain }
+
+// API is api.js. The caller must not change it.
+func (d *Dist) API() []byte { return d.api.plain }
 
 // Wasm is the module. The caller must not change it.
 func (d *Dist) Wasm() []byte { return d.wasm.plain }

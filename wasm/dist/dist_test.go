@@ -19,18 +19,21 @@ import (
 // script stands in for the loader: like it, it has the default prefix once, in quotes.
 const script = `start("/.curfew/", "agent")`
 
+const apiModule = `export const fetch = 1`
+
 var plainSite = dist.Site{Prefix: dist.DefaultPrefix}
 
 // files is a small build. Its compressed forms are marks, because nothing here decompresses them.
 func files() fstest.MapFS {
 	wasm := []byte("\x00asm the module")
-	sum := sha256.Sum256([]byte(script))
-	manifest, err := json.Marshal(dist.Manifest{Wasm: dist.WasmNameFor(wasm), Integrity: dist.Integrity(wasm), Loader: hex.EncodeToString(sum[:])})
+	sum, module := sha256.Sum256([]byte(script)), sha256.Sum256([]byte(apiModule))
+	manifest, err := json.Marshal(dist.Manifest{Wasm: dist.WasmNameFor(wasm), Integrity: dist.Integrity(wasm),
+		Loader: hex.EncodeToString(sum[:]), API: hex.EncodeToString(module[:])})
 	if err != nil {
 		panic(err)
 	}
 	build := fstest.MapFS{dist.ManifestName: {Data: manifest}}
-	for name, data := range map[string][]byte{dist.LoaderName: []byte(script), dist.WasmNameFor(wasm): wasm} {
+	for name, data := range map[string][]byte{dist.LoaderName: []byte(script), dist.APIName: []byte(apiModule), dist.WasmNameFor(wasm): wasm} {
 		build[name] = &fstest.MapFile{Data: data}
 		for _, encoding := range dist.Encodings {
 			build[name+encoding.Ending] = &fstest.MapFile{Data: []byte(encoding.Name + " of " + name)}
@@ -75,7 +78,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("manifest %q: %v, want ErrDamaged", manifest, err)
 		}
 	}
-	for _, name := range []string{dist.LoaderName, dist.WasmNameFor([]byte("\x00asm the module"))} {
+	for _, name := range []string{dist.LoaderName, dist.APIName, dist.WasmNameFor([]byte("\x00asm the module"))} {
 		build := files()
 		build[name] = &fstest.MapFile{Data: append(bytes.Clone(good[name].Data), '!')}
 		if _, err := dist.LoadFS(build); !errors.Is(err, dist.ErrDamaged) {
@@ -255,6 +258,18 @@ func TestBuild(t *testing.T) {
 	}
 	if total += w.Body.Len(); total > 539_574*110/100 {
 		t.Errorf("a page fetches %d bytes, allowed %d", total, 539_574*110/100)
+	}
+	for _, encoding := range dist.Encodings {
+		r := httptest.NewRequest("GET", "/.curfew/api.js", nil)
+		r.Header.Set("Accept-Encoding", encoding.Name)
+		w := httptest.NewRecorder()
+		d.ServeAPI(w, r)
+		if kind := w.Result().Header.Get("Content-Type"); kind != "text/javascript; charset=utf-8" || w.Result().Header.Get("Content-Encoding") != encoding.Name {
+			t.Errorf("api.js as %s: %v", encoding.Name, w.Result().Header)
+		}
+		if got := decompress(t, encoding.Name, w.Body.Bytes()); !bytes.Equal(got, d.API()) || len(got) == 0 {
+			t.Errorf("api.js as %s decompresses to something else", encoding.Name)
+		}
 	}
 	if n := bytes.Count(d.Loader(), []byte(`"`+dist.DefaultPrefix+`"`)); n != 1 {
 		t.Errorf("the default prefix stands in the loader %d times, want once", n)

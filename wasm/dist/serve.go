@@ -16,6 +16,9 @@ func (d *Dist) ServeLoader(w http.ResponseWriter, r *http.Request, site Site) {
 	serve(w, r, d.sites.get(&d.loader, site), "no-cache")
 }
 
+// ServeAPI answers GET and HEAD with api.js. It is the same for every site: it finds the prefix in its own address.
+func (d *Dist) ServeAPI(w http.ResponseWriter, r *http.Request) { serve(w, r, &d.api, "no-cache") }
+
 // ServeWasm answers GET and HEAD with the module, and anything but its name with 404: an old page must not get a module that does
 // not belong to it.
 func (d *Dist) ServeWasm(w http.ResponseWriter, r *http.Request) {

@@ -90,6 +90,27 @@ interface CurfewEventMap {
   "curfew:resumed": CurfewEvent;
 }
 
+/**
+ * The module of signed requests to APIs: `import { fetch } from "/.curfew/api.js"`. Each request carries an access token and a proof made
+ * with the session's key (RFC 9449). It keeps no session alive. Where the prefix is another one, declare the module under that name too.
+ */
+declare module "*/.curfew/api.js" {
+  /** What `signedFetch` may be given. */
+  export interface SignedFetchOptions {
+    /** Other origins that signed requests may go to, such as `https://api.example`. They must allow them (CORS). */
+    readonly origins?: readonly string[];
+  }
+  /** A `fetch` whose requests are signed. Redirects are errors, because a proof is for one address. */
+  export type SignedFetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
+  /**
+   * The `fetch` for this origin. Without a session, or when it is over, it answers with the verifier's refusal: 401 and a JSON body with
+   * `error`, such as `session_ended`, and for that a `reason`. It throws a TypeError for any other origin, and where `fetch` would.
+   */
+  export const fetch: SignedFetch;
+  /** Makes a `fetch` for this origin and for others. */
+  export function signedFetch(options?: SignedFetchOptions): SignedFetch;
+}
+
 /** The element of the script: `document.querySelector<CurfewScriptElement>("script[src$='agent.js']")`. */
 type CurfewScriptElement = HTMLScriptElement & Curfew;
 

@@ -62,6 +62,18 @@ func (t *toolchain) bundle(names names) ([]byte, error) {
 	return script, nil
 }
 
+// bundleAPI makes the module api.js, which pages import that have requests to APIs signed.
+func (t *toolchain) bundleAPI() ([]byte, error) {
+	result := api.Build(api.BuildOptions{
+		EntryPoints: []string{filepath.Join(t.module, "wasm", "loader", "signed.js")}, Bundle: true, Format: api.FormatESModule, Target: target,
+		MinifySyntax: true, MinifyWhitespace: true, MinifyIdentifiers: true, LegalComments: api.LegalCommentsNone, Charset: api.CharsetASCII,
+	})
+	if err := problems("bundling "+dist.APIName, result.Errors, result.Warnings); err != nil {
+		return nil, err
+	}
+	return append([]byte("/* Curfew (Apache-2.0) */\n"), result.OutputFiles[0].Contents...), nil
+}
+
 // target is the oldest JavaScript that the loader needs. Every browser with constructable style sheets, dialogs and the rest has it.
 const target = api.ES2022
 

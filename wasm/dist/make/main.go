@@ -64,6 +64,10 @@ func run(force bool) error {
 	if err != nil {
 		return err
 	}
+	module, err := tools.bundleAPI()
+	if err != nil {
+		return err
+	}
 	b := build{dir: out}
 	if err := b.add(names.wasm, wasm); err != nil {
 		return err
@@ -71,7 +75,10 @@ func run(force bool) error {
 	if err := b.add(dist.LoaderName, loader); err != nil {
 		return err
 	}
-	manifest := dist.Manifest{Inputs: inputs, Wasm: names.wasm, Integrity: names.integrity, Loader: hash(loader), Go: tools.version}
+	if err := b.add(dist.APIName, module); err != nil {
+		return err
+	}
+	manifest := dist.Manifest{Inputs: inputs, Wasm: names.wasm, Integrity: names.integrity, Loader: hash(loader), API: hash(module), Go: tools.version}
 	if err := b.finish(manifest); err != nil {
 		return err
 	}

@@ -113,6 +113,9 @@ func (b *build) print(to io.Writer) {
 	fmt.Fprintln(table)
 	total := sizes{name: "a page fetches", encoded: make([]int, len(dist.Encodings))}
 	for _, row := range b.files {
+		if row.name == dist.APIName {
+			continue // only pages that import it
+		}
 		total.plain += row.plain
 		for i, n := range row.encoded {
 			total.encoded[i] += n

@@ -21,3 +21,10 @@ switch (state) {
   case undefined: case "starting": case "armed": case "ended": case "failed": break;
   default: { const never: never = state; console.log(never, taken); }
 }
+
+import("/.curfew/api.js").then(async ({ fetch, signedFetch }) => {
+  const answer: Response = await fetch("/api/notes", { method: "POST", body: "text" });
+  const refusal: { error: string; reason?: CurfewReason } | undefined = answer.status === 401 ? await answer.json() : undefined;
+  await signedFetch({ origins: ["https://api.example"] })(new URL("https://api.example/notes"));
+  console.log(refusal?.reason === "inactivity", signedFetch());
+});

@@ -10,3 +10,7 @@ document.addEventListener("curfew:ending", (event) => event.detail.reasons); // 
 window.addEventListener("curfew:warning", (event) => { event.detail.left = 0; }); // TS2540
 window.addEventListener("curfew:warning", (event) => { const when: Date = event.detail.left; }); // TS2322
 window.addEventListener("curfew:ended", (event) => event.detail.reason === "bored"); // TS2367
+import("/.curfew/api.js").then(({ fetch }) => fetch()); // TS2554
+import("/.curfew/api.js").then(({ fetch }) => fetch("/a").status); // TS2339
+import("/.curfew/api.js").then(({ signedFetch }) => signedFetch({ origins: "https://api.example" })); // TS2322
+import("/.curfew/api.js").then(({ token }) => token); // TS2339
