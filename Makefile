@@ -3,10 +3,11 @@ BIN     := .bin
 FUZZ    ?= 20000x
 PORT    ?= 8400
 PAGES   ?= 20000
+LENGTH  ?= 60s
 STATICCHECK := v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run wasm build test bench fuzz tools check clean screenshots herd
+.PHONY: help run wasm build test bench fuzz tools check clean screenshots herd load
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +40,9 @@ fuzz: wasm ## Every fuzz target, FUZZ each: a time or a count (FUZZ=5m)
 
 bench: wasm ## Print the figures beside what they are compared with (about three minutes)
 	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server ./verifier/store/redis
+
+load: wasm ## Signed heartbeats against one verifier, Redis and three: closed loop, and an open one of LENGTH=60s with latencies
+	@$(GO) test -run '^$$' -bench FigureLoad -benchtime 1x -timeout 30m ./verifier/server -load.sessions 10000 -load.length $(LENGTH)
 
 herd: ## Show when a million pages arrive after an outage, a deploy, nine o'clock, ... (PAGES=20000 are simulated)
 	@$(GO) run ./wasm/sim/herd -pages $(PAGES)

@@ -74,6 +74,7 @@ const host = "records.example"
 
 var benchConfig = `
 data: %q
+rate_limits: {address: 100000, address_burst: 1000000, session: 100000, session_burst: 1000000}
 switches: {AllowCustomSessionDuration: true, AllowCustomInactivityDuration: true, FCB.UCIInactivityTimeout: true}
 environments:
   - id: records
@@ -83,7 +84,7 @@ environments:
 `
 
 // playVerifier is the whole verifier with a number of living sessions, all bound to one key. Its arguments are the folder for
-// the store, the number, and the key's thumbprint.
+// the store, the number, and the key's thumbprint; and where the store is Redis, the file of the verifier's own keys and Redis's address.
 func playVerifier(args []string) error {
 	n, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -93,7 +94,11 @@ func playVerifier(args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := config.Parse(fmt.Appendf(nil, benchConfig, args[0]))
+	text := fmt.Appendf(nil, benchConfig, args[0])
+	if len(args) > 3 {
+		text = fmt.Appendf(text, "keys: %q\nstore: {redis: {addresses: [%q], durability: operator}}\n", args[3], args[4])
+	}
+	c, err := config.Parse(text)
 	if err != nil {
 		return err
 	}
@@ -103,6 +108,9 @@ func playVerifier(args []string) error {
 		return err
 	}
 	defer s.Close()
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.Run(running) // as curfew serve does
 	env, ok := s.site.Environment(&http.Request{Host: host})
 	if !ok {
 		return fmt.Errorf("no environment has the host %s", host)

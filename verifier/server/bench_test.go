@@ -61,10 +61,9 @@ func BenchmarkFigureCheck(b *testing.B) {
 		With: "bare 204 handler", Base: base, AtMost: 1.4})
 }
 
-func thumbprint(key prooftest.Maker) string {
-	sum := key.Thumbprint()
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
+func thumbprint(key prooftest.Maker) string { return encoded(key.Thumbprint()) }
+
+func encoded(sum [32]byte) string { return base64.RawURLEncoding.EncodeToString(sum[:]) }
 
 // Figure: memory of a living session in the embedded store, and how long the store takes to open.
 func BenchmarkFigureMemory(b *testing.B) {
@@ -128,6 +127,7 @@ type running struct {
 	in          io.WriteCloser
 	out         *json.Decoder
 	connections []net.Conn
+	end         func()
 }
 
 func start(b *testing.B, part string, args ...string) *running {
@@ -145,7 +145,7 @@ func start(b *testing.B, part string, args ...string) *running {
 		b.Fatal(err)
 	}
 	r := &running{in: in, out: json.NewDecoder(out)}
-	b.Cleanup(func() {
+	r.end = sync.OnceFunc(func() {
 		for _, connection := range r.connections {
 			connection.Close()
 		}
@@ -154,6 +154,7 @@ func start(b *testing.B, part string, args ...string) *running {
 			b.Errorf("%s ended with %v", part, err)
 		}
 	})
+	b.Cleanup(r.end)
 	if err := r.out.Decode(&r.hello); err != nil {
 		b.Fatalf("%s did not start: %v", part, err)
 	}
