@@ -67,7 +67,9 @@ type Server struct {
 	ring        *keyring.Ring
 	texts       *texts.Catalog
 	public      http.Handler
-	console     *console // nil: there is none
+	proxies     *forwardauth.ForwardAuth
+	relay       http.Handler // nil: there is none
+	console     *console     // nil: there is none
 	access      *access
 	services    services.Clients
 	o           Options
@@ -188,6 +190,9 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	}
 	s.observe()
 	s.site, s.api, s.public = s.handlers(c, s.live)
+	if c.Relay != nil {
+		s.relay = s.newRelay(c)
+	}
 	if c.Console != nil {
 		if s.console, err = s.newConsole(c); err != nil {
 			return err
@@ -221,6 +226,9 @@ func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api
 	people.Register(mux, s.metrics.Timed)
 	proxies := forwardauth.New(s.engine, site, a, people.Unavailable)
 	proxies.Register(mux, s.timed(site))
+	if live == s.live {
+		s.proxies = proxies
+	}
 	if live == s.live {
 		s.registerServices(mux, site, a)
 		s.presume(c)
