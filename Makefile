@@ -32,7 +32,7 @@ tools: ## Install what the tests need (apt, as root on Debian or Ubuntu), or nam
 	@sh .ci/tools
 
 test: tools wasm check ## All tests, with the race detector, and a short run of every fuzz target
-	$(GO) test -race -timeout 40m ./...
+	$(GO) test -race -timeout 40m ./wasm/... ./... # the longest first: while they run, all others do
 	@FUZZ=$(FUZZ) GO="$(GO)" sh .ci/fuzz
 
 fuzz: wasm ## Every fuzz target, FUZZ each: a time or a count (FUZZ=5m)
