@@ -38,15 +38,13 @@ func (s *Store) Ready(ctx context.Context) error {
 func (s *Store) suits(ctx context.Context) error {
 	return s.conn.Each(ctx, func(address string, do func(rueidis.Completed) rueidis.RedisResult) error {
 		info := map[string]string{}
-		for _, section := range []string{"memory", "persistence", "replication"} {
-			text, err := do(s.conn.B().Info().Section(section).Build()).ToString()
-			if err != nil {
-				return s.conn.Problem("INFO", err)
-			}
-			for line := range strings.Lines(text) {
-				if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-					info[name] = value
-				}
+		text, err := do(s.conn.B().Info().Section("memory", "persistence", "replication").Build()).ToString()
+		if err != nil {
+			return s.conn.Problem("INFO", err)
+		}
+		for line := range strings.Lines(text) {
+			if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+				info[name] = value
 			}
 		}
 		if err := judge(info); err != nil {

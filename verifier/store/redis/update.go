@@ -53,11 +53,7 @@ func (s *Store) Create(ctx context.Context, created session.Session, secrets ses
 	if made == 0 {
 		return session.ErrExists
 	}
-	kept, err := s.conn.Do(ctx, s.conn.B().Persist().Key(pointer).Build()).AsInt64()
-	if err == nil && kept == 0 {
-		err = errors.New("its pointer is gone")
-	}
-	if err != nil {
+	if err := s.conn.Do(ctx, s.conn.B().Set().Key(pointer).Value(strconv.Itoa(int(in))).Build()).Error(); err != nil { // now it stays
 		return s.fault(ctx, "create", err)
 	}
 	s.cache.put(&r, in, before)
