@@ -119,7 +119,7 @@ type Ports struct {
 	Seen     <-chan struct{}       // somebody came to the page
 	Choices  <-chan warning.Choice // what the person picked
 	Doubts   <-chan struct{}       // the verifier hints that the session may have ended
-	Changes  <-chan struct{}       // the verifier hints that the settings have changed
+	Changes  <-chan struct{}       // the verifier hints that the settings have changed, or the page was refused something
 	Tabs     Tabs                  // nil: none
 	Led      <-chan bool           // this tab was given the lock, or lost it
 	Heard    <-chan tabs.Message   // what other tabs say

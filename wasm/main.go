@@ -73,6 +73,7 @@ func start(ctx *cancel.Context, port *page.Port) error {
 	if ports, err = frames.Join(port, ports, others.Heard); err != nil {
 		return err
 	}
+	port.OnRefused(others.Ask)
 	return agent.Guard(ctx, ports)
 }
 

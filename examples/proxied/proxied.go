@@ -74,6 +74,9 @@ type Running struct {
 func Start(ctx context.Context, p Proxy, o Options) (*Running, *exec.Cmd, error) {
 	path, err := exec.LookPath(p.Program)
 	if err != nil {
+		path, err = exec.LookPath("/usr/sbin/" + p.Program) // where Debian has servers, and people's PATH has not
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("%w: install it, as root on Debian or Ubuntu with: apt-get install %s", err, p.Program)
 	}
 	var all [3]net.Listener

@@ -63,6 +63,9 @@ func New(port *page.Port) (*Siblings, error) {
 // Shared reports whether the tabs have a lock.
 func (s *Siblings) Shared() bool { return s.lock != nil }
 
+// Ask has the verifier asked soon, as after a change of the settings: its answer says how the session is.
+func (s *Siblings) Ask() { hint(s.Changes) }
+
 // Post tells all other tabs. A browser without channels has none that could hear it.
 func (s *Siblings) Post(message tabs.Message) {
 	if s.channel != nil {

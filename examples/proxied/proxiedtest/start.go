@@ -38,7 +38,7 @@ type Site struct {
 // Start starts an example and stops it at the end of the test.
 func Start(t testing.TB, p proxied.Proxy, secure bool) *Site {
 	t.Helper()
-	needs.Program(t, "install Debian's "+p.Program, p.Program)
+	needs.Program(t, "install Debian's "+p.Program, p.Program, "/usr/sbin/"+p.Program)
 	s := &Site{t: t, Client: client(secure)}
 	t.Cleanup(s.Client.CloseIdleConnections)
 	login, err := inprocess.Listen(0)
