@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -176,6 +177,11 @@ func serve(handler http.Handler, sessions []signedIn) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	finish, err := profiled()
+	if err != nil {
+		return err
+	}
+	defer finish()
 	served := make(chan error, 1)
 	go func() { served <- Serve(ctx, listener, handler, slog.New(slog.DiscardHandler)) }()
 	out := json.NewEncoder(os.Stdout)
@@ -189,6 +195,33 @@ func serve(handler http.Handler, sessions []signedIn) error {
 	}
 	stop()
 	return <-served
+}
+
+// profiles is a folder for a profile of the processor and one of the heap of each server; empty: none are taken.
+const profiles = "CURFEW_BENCH_PROFILES"
+
+// profiled profiles this process until finish is called.
+func profiled() (finish func(), err error) {
+	folder := os.Getenv(profiles)
+	if folder == "" {
+		return func() {}, nil
+	}
+	name := filepath.Join(folder, os.Getenv(role)+"-"+strconv.Itoa(os.Getpid()))
+	out, err := os.Create(name + ".cpu")
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		out.Close()
+		if heap, err := os.Create(name + ".heap"); err == nil {
+			pprof.Lookup("allocs").WriteTo(heap, 0)
+			heap.Close()
+		}
+	}, nil
 }
 
 // cpu is the processor time, user and system, that this process has used.

@@ -234,7 +234,7 @@ func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api
 		s.presume(c)
 	}
 	s.registerAgent(mux, site)
-	return site, a, proxies.Before(mux)
+	return site, a, proxies.Before(a.Direct(mux))
 }
 
 // serves reports whether an environment is still the one that it was. The console always is.
