@@ -80,8 +80,7 @@ func newCall(k keys) *call {
 }
 
 func (c *call) entry(e audit.Entry) {
-	text := audit.AppendLine(nil, e)
-	c.lines = append(c.lines, identifier(e.Seq), string(text[:len(text)-1]))
+	c.lines = append(c.lines, identifier(e.Seq), encode(e))
 	exact, blocks := marksOf(e)
 	for _, m := range append(exact, blocks...) {
 		if !c.known[m] { // a block has each of its marks once

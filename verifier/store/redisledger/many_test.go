@@ -152,11 +152,13 @@ func TestP7_RedisComesBackWithAndWithoutItsData(t *testing.T) {
 		t.Fatal(err)
 	}
 	redis.Restart()
+	eventually(t, func() error { _, err := audit.Verify(t.Context(), store.Audit(), nil); return err })
 	eventually(t, func() error { return store.Audit().Append(t.Context(), events("bob", 2)) })
 	if found := verified(t, store); found.Entries != 5 {
 		t.Errorf("%d entries after a restart; want 5", found.Entries)
 	}
 	redis.RestartEmpty()
+	eventually(t, func() error { return store.Ready(t.Context()) }) // connections that broke have been replaced
 	eventually(t, func() error { return store.Audit().Append(t.Context(), events("eve", 2)) })
 	if found := verified(t, store); found.Entries != 3 {
 		t.Errorf("%d entries after a restart without data; want 2 and one that says so", found.Entries)
@@ -250,7 +252,7 @@ func TestC5_DroppedEntriesAreSweptUp(t *testing.T) {
 // C5: what a search reads depends on what it finds, and not on how long the chain is.
 func TestC5_ALongChain(t *testing.T) {
 	t.Parallel()
-	long(t, 10_000)
+	long(t, 5_000)
 }
 
 // A hundred thousand entries, with what each operation takes.
@@ -263,7 +265,7 @@ func BenchmarkAHundredThousandEntries(b *testing.B) {
 func long(t testing.TB, n int) {
 	redis := redistest.Start(t, "--appendfsync", "no")
 	store := open(t, dial(t, redis.Address), sealing("key", "large"))
-	const at = 2000
+	const at = 1000
 	began := time.Now()
 	kinds := []audit.Kind{audit.SignIn, audit.Warned, audit.Extended, audit.Ended, audit.Refused}
 	for from := 0; from < n; from += at {
@@ -287,8 +289,8 @@ func long(t testing.TB, n int) {
 		want  int
 	}{
 		"newest":           {audit.Query{}, 100},
-		"user":             {audit.Query{Subject: "user77", Limit: audit.MaxLimit}, 20},
-		"session":          {audit.Query{Session: "session777"}, 5},
+		"user":             {audit.Query{Subject: "user7", Limit: audit.MaxLimit}, 20},
+		"session":          {audit.Query{Session: "session77"}, 5},
 		"rare kind":        {audit.Query{Kinds: []audit.Kind{audit.SettingsChanged}}, 1},
 		"kind of crm":      {audit.Query{Kinds: []audit.Kind{audit.Refused}, Environment: "crm", Limit: 50}, 50},
 		"minute in middle": {audit.Query{From: start + int64(n)*50, To: start + int64(n)*50 + 60_000, Limit: audit.MaxLimit}, 600},

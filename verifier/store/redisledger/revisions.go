@@ -45,7 +45,7 @@ func (r revisions) Latest(ctx context.Context) ([]settings.Revision, error) {
 		if err != nil {
 			return nil, damaged("environment %q is at version %q", one[0], one[1])
 		}
-		next, err := decode(one[0], version, one[2])
+		next, err := decodeRevision(one[0], version, one[2])
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func (r revisions) Latest(ctx context.Context) ([]settings.Revision, error) {
 	return all, nil
 }
 
-func decode(environment string, version int64, text string) (next settings.Revision, err error) {
+func decodeRevision(environment string, version int64, text string) (next settings.Revision, err error) {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&next); err != nil {
@@ -105,7 +105,7 @@ func (r revisions) History(ctx context.Context, environment string, before int64
 		}
 		for i, one := range found {
 			text, _ := one.ToString() // one that is not there is an empty text, which is no revision
-			next, err := decode(environment, first-int64(i), text)
+			next, err := decodeRevision(environment, first-int64(i), text)
 			if err != nil {
 				return nil, err
 			}

@@ -56,7 +56,7 @@ func (s *Store) read(reply []string) (*seen, error) {
 			return nil, err
 		}
 		n.there.Seq = seq
-		if e, err := audit.ReadLine([]byte(reply[4])); err == nil {
+		if e, err := decode(seq, reply[4]); err == nil {
 			n.there.Hash = e.Hash
 		}
 	}
@@ -84,12 +84,9 @@ func line(x rueidis.XRangeEntry) (audit.Entry, error) {
 	if err != nil {
 		return audit.Entry{}, err
 	}
-	e, err := audit.ReadLine([]byte(x.FieldValues[entryField]))
+	e, err := decode(seq, x.FieldValues[entryField])
 	if err != nil {
 		return audit.Entry{}, damaged("entry %d: %w", seq, err)
-	}
-	if e.Seq != seq {
-		return audit.Entry{}, damaged("entry %d says that it is %d", seq, e.Seq)
 	}
 	return e, nil
 }
