@@ -68,6 +68,15 @@ type Page struct {
 	nonce   string
 	nonceAt time.Time
 	seq     uint64
+
+	up, down int64 // bytes of the last heartbeat and its answer
+}
+
+// Sizes are the bytes of the last heartbeat and of its answer, as HTTP/1.1.
+func (p *Page) Sizes() (up, down int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up, p.down
 }
 
 // Target is the verifiers that pages talk to.
@@ -149,17 +158,29 @@ func (p *Page) post(ctx context.Context, to *Target, n int, token string, reply 
 		}
 		return refused, nil
 	}
-	if err := json.NewDecoder(answer.Body).Decode(reply); err != nil {
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+	if err := json.Unmarshal(body, reply); err != nil {
 		return nil, err
 	}
+	p.up, p.down = sizeOf(r.Header)+int64(len(r.Method+r.URL.Path+r.Host)), sizeOf(answer.Header)+int64(len(body))
 	p.nonce, p.nonceAt = reply.Nonce, time.Now()
 	if fresh := answer.Cookies(); len(fresh) == 1 {
 		p.Cookie = fresh[0].Name + "=" + fresh[0].Value
 	}
 	return nil, nil
+}
+
+// sizeOf is the bytes of header fields.
+func sizeOf(h http.Header) (n int64) {
+	for name, values := range h {
+		for _, value := range values {
+			n += int64(len(name) + len(": ") + len(value) + len("\r\n"))
+		}
+	}
+	return n
 }
 
 // Check asks the nth verifier for its verdict on a request of the page.

@@ -3,11 +3,17 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"flag"
 	"fmt"
+	"net"
+	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,7 +59,7 @@ func underLoad(b *testing.B, name string, verifiers int, redis *redistest.Server
 		f.verifiers = append(f.verifiers, v)
 		bases = append(bases, "http://"+v.Address)
 	}
-	f.target = loadtest.NewTarget("https://"+host, 512, bases...)
+	f.target = loadtest.NewTarget("https://"+host, 2000, bases...)
 	b.Cleanup(f.target.Client.CloseIdleConnections)
 	for _, s := range f.verifiers[0].Sessions {
 		f.pages = append(f.pages, &loadtest.Page{Key: key, SID: s.SID, Cookie: "__Host-curfew=" + s.Cookie})
@@ -73,6 +79,24 @@ func (f *fleetUnderLoad) check(ctx context.Context, n int) error {
 func (f *fleetUnderLoad) cpu(b *testing.B) (used time.Duration) {
 	for _, v := range f.verifiers {
 		used += v.cpu(b)
+	}
+	return used
+}
+
+var redisCPU = regexp.MustCompile(`(?m)^used_cpu_(?:sys|user):([0-9.]+)`)
+
+// redisTime is the processor time that a Redis has used.
+func redisTime(b *testing.B, redis *redistest.Server) (used time.Duration) {
+	b.Helper()
+	if redis == nil {
+		return 0
+	}
+	for _, found := range redisCPU.FindAllStringSubmatch(redis.Do("INFO", "cpu"), -1) {
+		seconds, err := strconv.ParseFloat(found[1], 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		used += time.Duration(seconds * float64(time.Second))
 	}
 	return used
 }
@@ -103,14 +127,18 @@ func BenchmarkFigureLoad(b *testing.B) {
 		}
 		f := underLoad(b, c.name, c.verifiers, redis)
 		f.sound(b, loadtest.Closed(ctx, 32, len(f.pages), f.beat)) // each gets its nonce, and everything is warm
-		before := f.cpu(b)
+		before, redisBefore := f.cpu(b), redisTime(b, redis)
 		closed := f.sound(b, loadtest.Closed(ctx, 32, 5*len(f.pages), f.beat))
 		used := (f.cpu(b) - before).Seconds() * 1e6 / float64(closed.Done)
+		usedByRedis := (redisTime(b, redis) - redisBefore).Seconds() * 1e6 / float64(closed.Done)
 		half := closed.Rate() / 2
 		open := f.sound(b, loadtest.Open(ctx, half, *loadLength, 2000, 1, f.beat))
 		fmt.Printf("\n%s\n  heartbeats, closed loop of 32: %s\n  heartbeats, open loop, %.0f a second: %s\n", c.name, closed, half, open)
 		checks := f.sound(b, loadtest.Closed(ctx, 32, 10*len(f.pages), f.check))
 		fmt.Printf("  checks, closed loop of 32: %s\n", checks)
+		if c.redis {
+			rows = append(rows, figure.Row{Figure: "CPU of Redis for a heartbeat, " + c.name, Measured: usedByRedis, Unit: "µs"})
+		}
 		switch {
 		case !c.redis:
 			base = used
@@ -129,4 +157,57 @@ func BenchmarkFigureLoad(b *testing.B) {
 		}
 	}
 	report(b, rows...)
+}
+
+// Figure: what an open event stream takes of a verifier's memory, and how many bytes a heartbeat is on the wire, TLS and the browser's own headers
+// left out.
+func BenchmarkFigureStreams(b *testing.B) {
+	const streams = 4000
+	f := underLoad(b, "streams", 1, nil)
+	v := f.verifiers[0]
+	before := residentOf(b, v)
+	var open []net.Conn
+	defer func() {
+		for _, connection := range open {
+			connection.Close()
+		}
+	}()
+	for n := range streams {
+		connection, err := net.Dial("tcp", v.Address)
+		if err != nil {
+			b.Fatal(err)
+		}
+		open = append(open, connection)
+		page := f.pages[n%len(f.pages)]
+		fmt.Fprintf(connection, "GET /.curfew/events HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCookie: %s\r\n\r\n", host, page.Cookie)
+		answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			b.Fatalf("stream %d: %v, %v", n, answer, err)
+		}
+	}
+	each := float64(residentOf(b, v)-before) / streams
+	page := f.pages[0]
+	if err := page.Beat(b.Context(), f.target, 0); err != nil {
+		b.Fatal(err)
+	}
+	up, down := page.Sizes()
+	report(b,
+		figure.Row{Figure: "resident memory of an open event stream", Measured: each / 1024, Unit: "KiB"},
+		figure.Row{Figure: "a heartbeat on the wire, up", Measured: float64(up), Unit: "bytes"},
+		figure.Row{Figure: "a heartbeat on the wire, down", Measured: float64(down), Unit: "bytes"},
+	)
+}
+
+// residentOf is the memory of a server's process that is in RAM.
+func residentOf(b *testing.B, v *running) int64 {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", v.pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
 }

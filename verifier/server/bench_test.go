@@ -128,6 +128,7 @@ type running struct {
 	out         *json.Decoder
 	connections []net.Conn
 	end         func()
+	pid         int
 }
 
 func start(b *testing.B, part string, args ...string) *running {
@@ -144,7 +145,7 @@ func start(b *testing.B, part string, args ...string) *running {
 	if err := command.Start(); err != nil {
 		b.Fatal(err)
 	}
-	r := &running{in: in, out: json.NewDecoder(out)}
+	r := &running{in: in, out: json.NewDecoder(out), pid: command.Process.Pid}
 	r.end = sync.OnceFunc(func() {
 		for _, connection := range r.connections {
 			connection.Close()
