@@ -7,7 +7,7 @@ LENGTH  ?= 60s
 STATICCHECK := v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run wasm build test bench fuzz tools check clean screenshots herd load
+.PHONY: help run wasm build test bench fuzz tools check clean screenshots herd load capacity
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: wasm ## Print the figures beside what they are compared with (about three
 
 load: wasm ## Signed heartbeats against one verifier, Redis and three: closed loop, and an open one of LENGTH=60s with latencies
 	@$(GO) test -run '^$$' -bench FigureLoad -benchtime 1x -timeout 30m ./verifier/server -load.sessions 10000 -load.length $(LENGTH)
+
+capacity: ## The capacity plan of verifier/capacity/CAPACITY.md, from measured costs
+	@$(GO) run ./verifier/capacity
 
 herd: ## Show when a million pages arrive after an outage, a deploy, nine o'clock, ... (PAGES=20000 are simulated)
 	@$(GO) run ./wasm/sim/herd -pages $(PAGES)

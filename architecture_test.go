@@ -64,6 +64,7 @@ var allowed = []struct {
 	{"verifier/engine", []string{"shared/...", "verifier/session", "verifier/settings", "verifier/audit", "verifier/proofcheck", "verifier/keyring", "verifier/steer"}},
 	{"verifier/steer", nil},
 	{"verifier/loadtest", []string{"shared/..."}},
+	{"verifier/capacity", nil},
 	{"verifier/shed", []string{"shared/...", "verifier/api", "verifier/steer"}},
 	{"verifier/admin/adminapi", []string{"shared/...", "verifier/admin", "verifier/audit", "verifier/settings", "verifier/session"}},
 	{"verifier/admin/admintest", []string{"verifier/admin"}},
