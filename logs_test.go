@@ -28,6 +28,7 @@ var logEvents = map[string]string{
 
 	"config_refused":          "a changed configuration was refused; the old one stays in force",
 	"config_needs_restart":    "a changed configuration has values that count only after a restart",
+	"clock_set_back":          "the computer's clock was set back; the verifier goes on by the time before",
 	"keys_refused":            "a changed key file cannot be used; the verifier goes on with the keys that it has",
 	"keys_not_rotated":        "keys could not be exchanged by the schedule",
 	"key_added":               "the schedule has put a fresh key into the key file",

@@ -112,10 +112,11 @@ func (s State) Ends() (Instant, wire.Reason) {
 	return ends, reason
 }
 
-// Ended reports whether the session has ended by now. The deadline itself is already too late.
+// Ended reports whether the session has ended by now. The deadline itself is already too late. What has ended has ended for every clock, also
+// for one that is behind that of whoever ended it (P4).
 func (s State) Ended(now Instant) bool {
 	ends, _ := s.Ends()
-	return now >= ends
+	return s.EndedAt != 0 || now >= ends
 }
 
 // Warning says which warning is due at now: of those due, the one whose deadline comes first; none once ended.

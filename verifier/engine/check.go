@@ -3,11 +3,15 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/settings"
 )
+
+// maxAhead is how far the clock of another verifier, which made a cookie, may be ahead of ours.
+const maxAhead = time.Minute
 
 // Check is the verdict on one request to the application, by its cookie alone: the session it belongs to, or a *Refusal with
 // wire.NoSession, wire.SessionEnded, wire.StaleCookie or wire.Unavailable. It never extends anything (D1).
@@ -22,7 +26,8 @@ func (e *Engine) fresh(ctx context.Context, env settings.Environment, cookie str
 	if err != nil {
 		return session.Session{}, 0, err
 	}
-	if now >= expires {
+	// A cookie that is good for longer than any is made by a clock that is right was made by one that was ahead, or ours was set back.
+	if now >= expires || expires > now+(e.renewal+maxAhead).Milliseconds() {
 		return session.Session{}, 0, stale(s, now)
 	}
 	return s, expires, nil

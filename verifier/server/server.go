@@ -36,14 +36,17 @@ import (
 
 // Options are what a verifier takes from its surroundings.
 type Options struct {
-	Now    func() time.Time
-	Random io.Reader
-	Log    *slog.Logger
-	Agent  *dist.Dist
-	Client *http.Client // for the providers; nil means one with a timeout
-	Stdout io.Writer    // where the audit is forwarded to when the configuration says so; nil: nowhere
-	Zone   *time.Location
-	Limits *shed.Limits // of what is carried out at once; nil: those for this machine
+	Now func() time.Time
+	// Elapsed is a clock that nobody sets and that only says how long something takes, such as time.Since. With it the verifier's time does
+	// not go back when that of Now does. nil: Now is believed.
+	Elapsed func() time.Duration
+	Random  io.Reader
+	Log     *slog.Logger
+	Agent   *dist.Dist
+	Client  *http.Client // for the providers; nil means one with a timeout
+	Stdout  io.Writer    // where the audit is forwarded to when the configuration says so; nil: nowhere
+	Zone    *time.Location
+	Limits  *shed.Limits // of what is carried out at once; nil: those for this machine
 }
 
 // Server is a verifier. It is safe for concurrent use.
@@ -104,6 +107,9 @@ const ballastSize = 32 << 20
 
 // New opens the stores and the keys and makes the handlers. Close it. Its background work is done by Run.
 func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
+	if o.Elapsed != nil {
+		o.Now = newSteady(o.Now, o.Elapsed, o.Log).Now
+	}
 	catalog, err := texts.Load(c.Texts)
 	if err != nil {
 		return nil, err

@@ -43,11 +43,17 @@ mistakes is refused, and the old one stays in force. It stops on SIGINT and SIGT
 				return err
 			}
 			log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
-			return serve(cmd.Context(), source, c, server.Options{Now: time.Now, Random: rand.Reader, Log: log, Agent: agent, Stdout: cmd.OutOrStdout()})
+			return serve(cmd.Context(), source, c, server.Options{Now: time.Now, Elapsed: sinceStart(), Random: rand.Reader, Log: log, Agent: agent, Stdout: cmd.OutOrStdout()})
 		},
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+// sinceStart measures by the monotonic clock.
+func sinceStart() func() time.Duration {
+	start := time.Now()
+	return func() time.Duration { return time.Since(start) }
 }
 
 func serve(ctx context.Context, source config.Source, c config.Config, o server.Options) (err error) {
