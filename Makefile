@@ -1,13 +1,14 @@
 GO      ?= go
 BIN     := .bin
 FUZZ    ?= 20000x
+FAULTS  ?= 100
 PORT    ?= 8400
 PAGES   ?= 20000
 LENGTH  ?= 60s
 STATICCHECK := v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run wasm build test bench fuzz tools check clean screenshots herd load capacity
+.PHONY: help run wasm build test bench faults fuzz tools check clean screenshots herd load capacity
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +50,9 @@ capacity: ## The capacity plan of verifier/capacity/CAPACITY.md, from measured c
 
 herd: ## Show when a million pages arrive after an outage, a deploy, nine o'clock, ... (PAGES=20000 are simulated)
 	@$(GO) run ./wasm/sim/herd -pages $(PAGES)
+
+faults: wasm ## Kill the verifier FAULTS times under load, and meet it with other faults; print what was lost (FAULTS=100)
+	@CURFEW_FAULTS=$(FAULTS) $(GO) test -count 1 -timeout 60m -run TestP1P4P7_Faults ./verifier/cmd/curfew
 
 screenshots: wasm ## Take the pictures of the dialog, the console and the demo anew
 	CURFEW_SCREENSHOTS=$(CURDIR)/verifier/console/screenshots $(GO) test -count 1 -run TestC3_MainPages ./verifier/console

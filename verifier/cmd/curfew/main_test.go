@@ -12,6 +12,12 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"curfew": main,
+		"curfew-with-clock": func() {
+			if err := serveWithClock(); err != nil {
+				os.Stderr.WriteString("Error: " + err.Error() + "\n")
+				os.Exit(1)
+			}
+		},
 		"curfew-storybook": func() {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
