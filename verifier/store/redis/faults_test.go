@@ -222,6 +222,31 @@ func TestRedisPaused(t *testing.T) {
 	}
 }
 
+// P4: who may not hear any more works on, by asking, and says so.
+func TestAVerifierThatMayNotHearIsNotReady(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.Do("ACL", "SETUSER", "ada", "on", "nopass", "+@all", "~*", "&*")
+	o := brief(server)
+	o.Lease, o.Redis.Username, o.Redis.PasswordFile = 200*time.Millisecond, "ada", filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(o.Redis.PasswordFile, []byte("any"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store := open(t, o)
+	created(t, store, 1)
+	server.Do("ACL", "SETUSER", "ada", "resetchannels")
+	needs.Until(t, "the store to say that it is deaf", func() bool {
+		err := store.Ready(t.Context())
+		return errors.Is(err, redis.ErrDeaf) && errors.Is(err, redisconn.ErrDenied)
+	})
+	needs.Until(t, "an answer of Redis", func() bool { return lives(t, store, 1) })
+	if store.Remembers(numbered(1).ID, start) {
+		t.Error("a deaf verifier answers from memory")
+	}
+	server.Do("ACL", "SETUSER", "ada", "allchannels")
+	needs.Until(t, "readiness", func() bool { return store.Ready(t.Context()) == nil })
+}
+
 // P7: full memory refuses sign-ins, loses nothing and lets sessions be used and ended.
 func TestRedisFull(t *testing.T) {
 	t.Parallel()

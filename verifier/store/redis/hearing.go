@@ -49,12 +49,34 @@ func (h *hearing) extend(begun time.Time, length time.Duration) {
 	h.lease.Store(&lease{begun.Add(length - length/10)})
 }
 
+// deaf is since when nothing is heard, and why.
+type deaf struct {
+	since time.Time
+	why   error
+}
+
+// ErrDeaf is in the tree of Ready's error for a verifier that has not heard of changes for a while, though Redis answers: it asks Redis at
+// each request, and what it ends itself cannot be confirmed.
+var ErrDeaf = errors.New("changes are not heard")
+
+// patience, in leases, is how long that may take when a connection was lost.
+const patience = 5
+
+func (s *Store) hearsAgain() error {
+	d := s.deaf.Load()
+	if d == nil || s.clock().Sub(d.since) < patience*s.lease {
+		return nil
+	}
+	return &redisconn.Error{What: "hear", Where: s.where, Kind: ErrDeaf, Err: d.why}
+}
+
 // listen hears until the store is closed, and again whenever that is lost. first gets how the first attempt went.
 func (s *Store) listen(ctx context.Context, first chan<- error) {
 	defer close(s.listened)
 	told := false
 	for pause := s.lease / 8; ; {
 		began, err := s.hear(ctx, func() {
+			s.deaf.Store(nil)
 			if !told {
 				told = true
 				first <- nil
@@ -69,6 +91,11 @@ func (s *Store) listen(ctx context.Context, first chan<- error) {
 		if ctx.Err() != nil {
 			return
 		}
+		since := s.clock()
+		if d := s.deaf.Load(); d != nil {
+			since = d.since
+		}
+		s.deaf.Store(&deaf{since, err})
 		if began {
 			s.logger.Warn("hearing Redis no more", "error", err)
 			pause = s.lease / 8

@@ -31,7 +31,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.conn.Do(ctx, s.conn.B().Set().Key(s.layout.probe()).Value("1").Build()).Error(); err != nil {
 		return s.fault(ctx, "probe", err)
 	}
-	return nil
+	return s.hearsAgain()
 }
 
 // suits asks every master whether it can keep sessions as they must be kept.

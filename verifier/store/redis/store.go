@@ -95,6 +95,7 @@ type Store struct {
 	cache    *cache
 	locks    locks
 	hearing  atomic.Pointer[hearing]
+	deaf     atomic.Pointer[deaf]
 	told     told
 	register register
 	acks     acks
