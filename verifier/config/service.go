@@ -184,3 +184,11 @@ func (c Config) certificateFiles() []string {
 	}
 	return all
 }
+
+// PublicTLS is how listen is encrypted, or nil.
+func (c Config) PublicTLS() *TLS {
+	if c.TLS == nil {
+		return nil
+	}
+	return &c.TLS.TLS
+}

@@ -33,6 +33,7 @@ type Metrics struct {
 	loads    *prometheus.CounterVec
 	loadedAt prometheus.Gauge
 	loadedOK prometheus.Gauge
+	expires  *prometheus.GaugeVec
 }
 
 // New makes the metrics, with a registry of their own, for no environment yet. now is the clock for durations and instants; with nil
@@ -63,8 +64,11 @@ func New(now func() time.Time) *Metrics {
 		loadedOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "curfew_config_last_load_successful", Help: "1 while the configuration in force is the last that was tried, 0 after one was refused.",
 		}),
+		expires: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "curfew_tls_certificate_expiry_timestamp_seconds", Help: "When the certificate in force expires, in seconds since the epoch.",
+		}, []string{"listener"}),
 	}
-	m.registry.MustRegister(m.events, m.checks, m.requests, m.dropped, m.loads, m.loadedAt, m.loadedOK, buildInfo(),
+	m.registry.MustRegister(m.events, m.checks, m.requests, m.dropped, m.loads, m.loadedAt, m.loadedOK, m.expires, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.beginAtZero("")
 	for _, endpoint := range []string{Heartbeat, Check, Callback} {
@@ -92,6 +96,11 @@ func (m *Metrics) PolicyCheck(environment string, outcome policycheck.Outcome) {
 
 // AuditDropped counts events that could not be kept.
 func (m *Metrics) AuditDropped(n int) { m.dropped.Add(float64(n)) }
+
+// Certificate tells when the certificate of a listener expires.
+func (m *Metrics) Certificate(listener string, expires time.Time) {
+	m.expires.WithLabelValues(listener).Set(float64(expires.Unix()))
+}
 
 const (
 	loaded  = "loaded"

@@ -67,6 +67,10 @@ func (s *Server) load(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
+	pairs, err := s.tls.prepare(c)
+	if err != nil {
+		return err
+	}
 	clients, err := serviceClients(c)
 	if err != nil {
 		return err
@@ -82,6 +86,8 @@ func (s *Server) load(ctx context.Context, c config.Config) error {
 	s.fileMu.Unlock()
 	s.access.set(c, tokens)
 	s.services.Set(clients)
+	s.edge.set(c)
+	s.tls.commit(pairs)
 	for _, e := range c.Environments {
 		if env := e.Base(); !env.Secure() {
 			s.o.Log.Warn("insecure_origin", "environment", e.ID, "origin", e.Origin,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -30,14 +29,9 @@ func (s *Server) Operator() http.Handler {
 	return mux
 }
 
-// Local is the handler for the local socket: whoever may open it administers everything. Serve it with adminapi.ConnContext.
+// Local is the handler for the local socket: whoever may open it administers everything.
 func (s *Server) Local() http.Handler {
 	return adminapi.New(s.admin, adminapi.SocketActor, s.o.Now, s.o.Log)
-}
-
-// ServeLocal answers on the local socket until ctx ends.
-func ServeLocal(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
-	return serveWith(ctx, listener, handler, log, adminapi.ConnContext)
 }
 
 // ready depends on the stores alone. Without a provider the verifier still judges every session (A7), so its silence, which all
@@ -45,6 +39,11 @@ func ServeLocal(ctx context.Context, listener net.Listener, handler http.Handler
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	if s.stopping.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(w, "stopping\n")
+		return
+	}
 	if err := s.engine.Ready(r.Context()); err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintf(w, "store: %v\n", err)
@@ -68,6 +67,12 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
+
+// Stopping makes readyz say that this verifier takes no more: a load balancer looks elsewhere. All else goes on.
+func (s *Server) Stopping() { s.stopping.Store(true) }
+
+// Alive comes back, whatever with, while the verifier can look at its sessions: a watchdog restarts one that does not.
+func (s *Server) Alive(ctx context.Context) { _, _ = s.store.Count(ctx, s.o.Now().UnixMilli()) }
 
 // observe lets the metrics ask what is not counted.
 func (s *Server) observe() {

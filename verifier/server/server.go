@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/curfew-project/curfew/shared/wire"
@@ -70,6 +71,8 @@ type Server struct {
 	ring        *keyring.Ring
 	texts       *texts.Catalog
 	public      http.Handler
+	edge        *edge
+	tls         *certificates
 	proxies     *forwardauth.ForwardAuth
 	relay       http.Handler // nil: there is none
 	console     *console     // nil: there is none
@@ -81,6 +84,8 @@ type Server struct {
 	file   config.Config // in force
 
 	started config.Config // what cannot change since
+
+	stopping atomic.Bool
 
 	mu      sync.Mutex
 	closed  bool
@@ -124,6 +129,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Server, error) {
 	s := &Server{started: c, o: o, ring: ring, texts: catalog, live: &settings.Live{}, reported: newReported(), metrics: metrics.New(o.Now),
 		access: &access{}, ballast: make([]byte, ballastSize), writing: make(chan struct{}),
 		shedder: shed.New(limits(o), o.Now)}
+	s.edge, s.tls = newEdge(s), newCertificates(s.metrics.Certificate)
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.open(ctx, c); err != nil {
 		return nil, err
@@ -240,7 +246,7 @@ func (s *Server) handlers(c config.Config, live *settings.Live) (*api.Site, *api
 		s.presume(c)
 	}
 	s.registerAgent(mux, site)
-	return site, a, proxies.Before(a.Direct(mux))
+	return site, a, s.edge.before(site, proxies.Before(a.Direct(mux)))
 }
 
 // serves reports whether an environment is still the one that it was. The console always is.

@@ -22,7 +22,10 @@ var ErrInUse = errors.New("another process answers there")
 
 // ListenSocket listens on a unix socket that only its owner, and root, may use. A socket that was left behind is replaced; one where
 // somebody answers, and anything that is no socket, is not.
-func ListenSocket(path string) (net.Listener, error) {
+func ListenSocket(path string) (net.Listener, error) { return ListenUnix(path, 0o600) }
+
+// ListenUnix is ListenSocket for a socket that others may use too, by its mode.
+func ListenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("socket %s: the path has %d bytes; allowed: up to %d", path, len(path), maxSocketPath)
 	}
@@ -34,7 +37,7 @@ func ListenSocket(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socket %s: %w", path, err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return listener, nil
