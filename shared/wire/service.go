@@ -23,6 +23,10 @@ type Verdict struct {
 	Fresh int64 `json:"fresh,omitempty"`
 	// Lasts is for how long the session lasts as things are now, at most MaxLasts, also where its cookie is stale; 0: it is over.
 	Lasts   int64    `json:"lasts,omitempty"`
+	// Proved changes whenever the session's key has been proved by a heartbeat, which vouches for Renewal: what stays open for longer than
+	// that without another one is to be closed (D4). Both are there also where the cookie is stale.
+	Proved  uint64   `json:"proved,omitempty"`
+	Renewal int64    `json:"renewal,omitempty"`
 	Nonce   string   `json:"nonce,omitempty"`   // for DPoP-Nonce of the answer to the page
 	Refusal *Refusal `json:"refusal,omitempty"` // when not allowed
 	Status  int      `json:"status,omitempty"`  // when not allowed: the HTTP status of the refusal

@@ -37,9 +37,10 @@ type Config struct {
 	Checks Checks
 	// Pressure is how much there is to do, from 0 to 1, cheaply: it stretches the interval between heartbeats. nil: there is none.
 	Pressure func() float64
-	// SharedProofs has the proofs of requests to APIs that were used remembered in Store, where several verifiers share one. Otherwise this
-	// process remembers them, and takes none that was made with another's nonce.
-	SharedProofs bool
+	// Replicated says that other verifiers use Store too. The proofs of requests to APIs that were used are remembered there then, and no
+	// application keeps verdicts, because an ending may be another verifier's. Otherwise this process remembers the proofs, and takes
+	// none that was made with another process's nonce.
+	Replicated bool
 }
 
 // Checks carries out policy checks in the background.
@@ -66,7 +67,6 @@ type Engine struct {
 	assertions assertions
 
 	feeds   feeds
-	follows follows
 
 	apiNonces proofcheck.Nonces // for access tokens, and what they are presented with
 	instance  string            // of this process; empty when its nonces are good at others
@@ -93,7 +93,7 @@ func New(c Config) (*Engine, error) {
 		c.Pressure = func() float64 { return 0 }
 	}
 	instance := ""
-	if !c.SharedProofs {
+	if !c.Replicated {
 		var raw [16]byte
 		if _, err := io.ReadFull(c.Random, raw[:]); err != nil {
 			return nil, err
@@ -101,7 +101,7 @@ func New(c Config) (*Engine, error) {
 		instance = string(raw[:])
 	}
 	return &Engine{
-		instance: instance, shared: c.SharedProofs, apiNonces: proofcheck.Nonces{Ring: c.Ring, Life: apiNonceLife},
+		instance: instance, shared: c.Replicated, apiNonces: proofcheck.Nonces{Ring: c.Ring, Life: apiNonceLife},
 		feeds:  feeds{of: map[string]map[*Feed]struct{}{}},
 		serves: c.Serves, pressure: c.Pressure,
 		store: c.Store, ring: c.Ring, now: c.Now, random: c.Random, renewal: c.Renewal, record: c.Record, checks: c.Checks,
@@ -215,7 +215,6 @@ func (e *Engine) recordEnd(s session.Session) { e.recordEndBy(s, "") }
 func (e *Engine) recordEndBy(s session.Session, actor string) {
 	e.watches.tell(s)
 	e.feeds.tell(s)
-	e.follows.tell(s)
 	e.record(audit.Event{At: s.State.EndedAt, Kind: audit.Ended, Environment: s.User.Environment,
 		Session: s.ID.String(), Subject: s.User.Subject, Client: string(s.Client), Reason: s.State.Reason, Actor: actor})
 }

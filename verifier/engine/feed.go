@@ -159,6 +159,28 @@ func (f *feeds) tell(s session.Session) {
 	}
 }
 
+// miss has every process forget everything: endings may have been missed.
+func (f *feeds) miss() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, all := range f.of {
+		for feed := range all {
+			feed.said++
+			feed.pending, feed.lost = nil, true
+			feed.nudge()
+		}
+	}
+}
+
+// FeedLease is for how long a process may use what it keeps, from when it asked; 0: it must keep nothing, because other verifiers end
+// sessions too and do not wait for it.
+func (e *Engine) FeedLease() time.Duration {
+	if e.shared {
+		return 0
+	}
+	return Lease
+}
+
 // Settle waits until every process that keeps verdicts of an environment, or with an empty one of any, has taken note of the endings so far, or
 // its lease is over. It is called before an ending is acknowledged, and takes no longer than Lease.
 func (e *Engine) Settle(ctx context.Context, environment string) {

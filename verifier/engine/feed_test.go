@@ -173,3 +173,32 @@ func TestP8_FeedsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// P4: where several verifiers end sessions, no application keeps verdicts, and each is told of what the others do and may have done.
+func TestP4_FeedsOfSeveralVerifiers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newFeeds()
+		if e.FeedLease() != Lease {
+			t.Error("no lease")
+		}
+		e.shared = true
+		if e.FeedLease() != 0 {
+			t.Error("a lease although others end sessions")
+		}
+		feed, _ := e.OpenFeed("clinic")
+		defer feed.Drop()
+		s := endingOf(1, "clinic")
+		e.Hear(s) // it lives
+		s.State.EndedAt = 1
+		e.Hear(s)
+		if ended, next, lost, _ := feed.Next(t.Context(), 0); len(ended) != 1 || next != 1 || lost {
+			t.Errorf("%v %d %t", ended, next, lost)
+		}
+		if err := e.Recheck(t.Context()); err != nil { // the connection was lost
+			t.Fatal(err)
+		}
+		if ended, next, lost, _ := feed.Next(t.Context(), 1); len(ended) != 0 || next != 2 || !lost {
+			t.Errorf("%v %d %t", ended, next, lost)
+		}
+	})
+}

@@ -90,7 +90,7 @@ func (w *world) make(store session.Store, sharedProofs bool) *engine.Engine {
 		w.t.Fatal(err)
 	}
 	e, err := engine.New(engine.Config{
-		Store: store, Ring: ring, Random: rand.Reader, Checks: w, Renewal: policy.MaxCookieRenewal, SharedProofs: sharedProofs,
+		Store: store, Ring: ring, Random: rand.Reader, Checks: w, Renewal: policy.MaxCookieRenewal, Replicated: sharedProofs,
 		Now: func() time.Time {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -50,6 +50,7 @@ type Judged struct {
 	Session session.Session
 	Fresh   int64 // for how many milliseconds the cookie is let through as things are
 	Lasts   int64 // for how many milliseconds the session lasts as things are, at most wire.MaxLasts; also with wire.StaleCookie
+	Renewal int64 // for how many milliseconds a cookie is good: as long vouches a heartbeat, which changes Session.Seq, for what is open
 }
 
 // Judge is Check, and says besides for how long its answer would stay the same if nothing happened. It refuses like Check.
@@ -59,26 +60,12 @@ func (e *Engine) Judge(ctx context.Context, env settings.Environment, cookie str
 	if err != nil {
 		return Judged{}, err
 	}
-	j := Judged{Session: s, Lasts: lasts(s, now)}
+	j := Judged{Session: s, Lasts: lasts(s, now), Renewal: e.renewal.Milliseconds()}
 	if now >= expires {
 		return j, stale(s, now)
 	}
 	j.Fresh = min(expires-now, j.Lasts)
 	return j, nil
-}
-
-// Lasts is for how many milliseconds a session lasts as things are, at most wire.MaxLasts, and 0 when it is over. The error is a *Refusal
-// with wire.Unavailable.
-func (e *Engine) Lasts(ctx context.Context, id session.ID) (int64, error) {
-	now := e.clock()
-	s, ok, err := e.store.Get(ctx, id, now)
-	if err != nil {
-		return 0, unavailable(err)
-	}
-	if !ok {
-		return 0, nil
-	}
-	return lasts(s, now), nil
 }
 
 func lasts(s session.Session, now int64) int64 {

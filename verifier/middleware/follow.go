@@ -14,8 +14,9 @@ import (
 // Follower is a Checker that can also tell when a session ends.
 type Follower interface {
 	Checker
-	// Follow is a context below that of a request that Check has just let through, which ends when the user's session does, or when nobody
-	// can say for Patience whether it lives. Its cause is ErrSessionEnded then. The CancelFunc must be called.
+	// Follow is a context below that of a request that Check has just let through. It ends when the user's session does, when no heartbeat
+	// has come for as long as a cookie is good (D4), or when nobody can say any more whether the session lives. ErrSessionEnded is in the
+	// tree of its cause then. The CancelFunc must be called.
 	Follow(r *http.Request, user User) (context.Context, context.CancelFunc)
 }
 
@@ -30,21 +31,17 @@ const (
 	askAgain  = time.Second
 )
 
-// Session is what While needs to know of one.
-type Session struct {
-	// Ended is closed, or receives, when the session ends.
-	Ended <-chan struct{}
-	// Look receives when the session is to be asked about at once; nil: never.
-	Look <-chan struct{}
-	// Lasts says for how long the session lasts as things are, 0: it is over. It must not block for much longer than ctx lasts.
-	Lasts func(ctx context.Context) (time.Duration, error)
-	// Every is how often it is asked about at least; 0: every 30 seconds.
-	Every func() time.Duration
+// living is what while needs to know of a session.
+type living struct {
+	ended <-chan struct{}                                  // closed when the session ends
+	look  <-chan struct{}                                  // receives when it is to be asked about at once
+	lasts func(ctx context.Context) (time.Duration, error) // for how long it lasts as things are; 0: it is over
+	every func() time.Duration                             // how often it is asked about at least
 }
 
-// While is a context that ends with a session: at once when it is told, at its deadline unless that has moved, and when nobody has been
+// while is a context that ends with a session: at once when it is told, at its deadline unless that has moved, and when nobody has been
 // able to say for Patience whether the session lives. A first question comes at once, for an end between Check and this.
-func While(parent context.Context, s Session) (context.Context, context.CancelFunc) {
+func while(parent context.Context, s living) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	go func() {
 		next := time.NewTimer(0)
@@ -55,17 +52,17 @@ func While(parent context.Context, s Session) (context.Context, context.CancelFu
 			select {
 			case <-ctx.Done():
 				return
-			case <-s.Ended:
+			case <-s.ended:
 				cancel(ErrSessionEnded)
 				return
 			case <-doubt.C:
 				cancel(ErrSessionEnded)
 				return
-			case <-s.Look:
+			case <-s.look:
 			case <-next.C:
 			}
 			asking, done := context.WithTimeout(ctx, askAgain+time.Second)
-			left, err := s.Lasts(asking)
+			left, err := s.lasts(asking)
 			done()
 			switch {
 			case err != nil:
@@ -75,22 +72,12 @@ func While(parent context.Context, s Session) (context.Context, context.CancelFu
 				cancel(ErrSessionEnded)
 				return
 			}
-			every := lookEvery
-			if s.Every != nil {
-				every = s.Every()
-			}
+			every := s.every()
 			next.Reset(min(left, every))
 			doubt.Reset(min(left, every) + Patience)
 		}
 	}()
 	return ctx, func() { cancel(context.Canceled) }
-}
-
-// Over is a context that has ended with its session.
-func Over(parent context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(parent)
-	cancel(ErrSessionEnded)
-	return ctx, func() {}
 }
 
 // long reports whether a browser asks for something that stays open: another protocol, such as a WebSocket, or an event stream.
@@ -106,7 +93,7 @@ func serveWhile(follower Follower, next http.Handler, w http.ResponseWriter, r *
 	f := &followed{ResponseWriter: w, life: life, stop: stop}
 	unbind := context.AfterFunc(life, func() {
 		cancel(context.Cause(life))
-		if !f.taken() {
+		if !f.taken() && errors.Is(context.Cause(life), ErrSessionEnded) {
 			// A handler that does not look at its context must not go on writing either.
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // long ago
 		}

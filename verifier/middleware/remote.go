@@ -173,13 +173,18 @@ func (r *Remote) CheckAPI(request *http.Request) Verdict {
 func (r *Remote) Follow(request *http.Request, user User) (context.Context, context.CancelFunc) {
 	cookie := r.sessionCookie(request)
 	followed, stop := r.cache.follow(user.Session)
-	ctx, cancel := While(request.Context(), Session{
-		Ended: followed.ended, Look: followed.look,
-		Lasts: func(ctx context.Context) (time.Duration, error) {
+	var last vouched
+	ctx, cancel := while(request.Context(), living{
+		ended: followed.ended, look: followed.look,
+		lasts: func(ctx context.Context) (time.Duration, error) {
+			asked := r.c.Now()
 			got, err := r.askFor(ctx, url.Values{wire.FieldCookie: {cookie}})
-			return millis(got.Lasts), err
+			if err != nil {
+				return 0, err
+			}
+			return min(millis(got.Lasts), last.by(got, asked)), nil
 		},
-		Every: func() time.Duration {
+		every: func() time.Duration {
 			if r.cache.alive() {
 				return lookEvery
 			}
@@ -187,6 +192,25 @@ func (r *Remote) Follow(request *http.Request, user User) (context.Context, cont
 		},
 	})
 	return ctx, func() { cancel(); stop() }
+}
+
+// vouched is how long the last heartbeat vouches for a request that is open for long. Its cookie cannot be renewed, so a heartbeat is
+// known by what it changes.
+type vouched struct {
+	proved uint64
+	at     time.Time
+	length time.Duration // 0: nothing is known yet
+}
+
+// by is for how long from an instant on, at which a question was sent with that answer.
+func (v *vouched) by(got wire.Verdict, asked time.Time) time.Duration {
+	switch {
+	case v.length == 0:
+		*v = vouched{got.Proved, asked, millis(got.Fresh)}
+	case got.Proved != v.proved:
+		*v = vouched{got.Proved, asked, millis(got.Renewal)}
+	}
+	return v.length - passed(v.at, asked)
 }
 
 func unavailable() Verdict {

@@ -2,32 +2,34 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"time"
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/api"
 	"github.com/curfew-project/curfew/verifier/engine"
 	"github.com/curfew-project/curfew/verifier/middleware"
-	"github.com/curfew-project/curfew/verifier/session"
 )
 
-// Follow is the context of a request that Check has let through and that is open for long: it ends when the user's session does. It is a
-// middleware.Follower's.
-func (s *Server) Follow(r *http.Request, user middleware.User) (context.Context, context.CancelFunc) {
-	id, err := session.ParseID(user.Session)
-	if err != nil {
-		return middleware.Over(r.Context())
+// Follow is the context of a request that Check has let through and that is open for long; see middleware.Follower.
+func (s *Server) Follow(r *http.Request, _ middleware.User) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	over := func(why error) { cancel(errors.Join(middleware.ErrSessionEnded, why)) }
+	env, ok := s.site.Environment(r)
+	if !ok {
+		over(nil)
+		return ctx, func() {}
 	}
-	ended, stop := s.engine.Follow(id)
-	ctx, cancel := middleware.While(r.Context(), middleware.Session{
-		Ended: ended,
-		Lasts: func(ctx context.Context) (time.Duration, error) {
-			left, err := s.engine.Lasts(ctx, id)
-			return time.Duration(left) * time.Millisecond, err
-		},
-	})
-	return ctx, func() { cancel(); stop() }
+	held, _, release, err := s.engine.Hold(r.Context(), env, api.ReadSessionCookie(r, env))
+	if err != nil {
+		over(err)
+		return ctx, func() {}
+	}
+	context.AfterFunc(held, func() { over(context.Cause(held)) })
+	return ctx, func() {
+		cancel(context.Canceled)
+		release()
+	}
 }
 
 // CheckAPI judges a request to an API of an application in the same process, by its access token and proof; it is a

@@ -182,6 +182,7 @@ func (s *Server) assemble(ctx context.Context, c config.Config) error {
 	s.engine, err = engine.New(engine.Config{
 		Store: s.store, Ring: s.ring, Now: s.o.Now, Random: s.o.Random,
 		Renewal: time.Duration(c.CookieRenewal), Record: record, Checks: s.checker, Serves: s.serves, Pressure: s.shedder.Pressure,
+		Replicated: c.Store.Redis != nil,
 	})
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func (s *Services) endings(w http.ResponseWriter, r *http.Request, env settings.
 		s.begin(w, env, client)
 		return
 	}
-	answer := wire.Endings{Feed: name, Next: next, Lost: lost, Lease: engine.Lease.Milliseconds()}
+	answer := wire.Endings{Feed: name, Next: next, Lost: lost, Lease: s.Engine.FeedLease().Milliseconds()}
 	for _, id := range ended {
 		answer.Ended = append(answer.Ended, id.String())
 	}
@@ -63,7 +63,7 @@ func (s *Services) begin(w http.ResponseWriter, env settings.Environment, client
 		return
 	}
 	s.feeds.add(name, feed{opened, env.ID, client.ID})
-	api.WriteJSON(w, http.StatusOK, wire.Endings{Feed: name, Lost: true, Lease: engine.Lease.Milliseconds()})
+	api.WriteJSON(w, http.StatusOK, wire.Endings{Feed: name, Lost: true, Lease: s.Engine.FeedLease().Milliseconds()})
 }
 
 func (f *feeds) get(name string) (feed, bool) {

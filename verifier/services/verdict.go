@@ -26,7 +26,7 @@ func (s *Services) verdict(w http.ResponseWriter, r *http.Request, env settings.
 	case form.Has(wire.FieldCookie):
 		judged, err := s.Engine.Judge(r.Context(), env, form.Get(wire.FieldCookie))
 		v := s.of(judged.Session, err, false)
-		v.Fresh, v.Lasts = judged.Fresh, judged.Lasts
+		v.Fresh, v.Lasts, v.Proved, v.Renewal = judged.Fresh, judged.Lasts, judged.Session.Seq, judged.Renewal
 		api.WriteJSON(w, http.StatusOK, v)
 	default:
 		found, nonce, err := s.Engine.CheckAPI(r.Context(), env, engine.APIRequest{
