@@ -206,7 +206,7 @@ func (m *Machine) longest(at Moment, now deadline.Instant) int64 {
 	switch phase := m.state.Phase(now); {
 	case m.leaving, phase == wire.Warned:
 		longest = lateBackoff
-	case at.Hidden:
+	case at.Hidden, m.isPutOff() && !m.gap:
 	case !m.known, m.gap, phase == wire.Ended:
 		longest = lateBackoff
 		if m.failures > longOutage {
@@ -218,6 +218,10 @@ func (m *Machine) longest(at Moment, now deadline.Instant) int64 {
 	}
 	return longest
 }
+
+// isPutOff reports whether a page that knows nothing yet stays as it is, because a busy verifier has put it off: the page has just been let
+// through, and when its cookie grows old, which is before any deadline, the verifier hears it first.
+func (m *Machine) isPutOff() bool { return !m.known && m.busy && m.failures <= maxBusy }
 
 // chance is a number below n, another one in each browser and for each request.
 func (m *Machine) chance(at Moment, n int64) int64 {

@@ -81,7 +81,7 @@ func TestA13_PageThatOpensWhileTheVerifierIsBusy(t *testing.T) {
 		expect(t, d, page)
 		d.Pass(second / 2)
 	}
-	if took := b.at[2] - b.at[0]; took > 20*second+100 {
+	if took := b.at[2] - b.at[0]; took < 240*second || took > 241*second {
 		t.Errorf("three attempts took %d ms", took)
 	}
 	for len(b.at) < 4 {

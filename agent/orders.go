@@ -106,7 +106,7 @@ const (
 	leadTime = 1_000 // how long before a warning the page looks for activity, and tells the verifier of it
 )
 
-// maxBusy is how often a verifier that has too much to do may put a page off before the page is covered. It has just been let through.
+// maxBusy is how often a verifier that has too much to do may put a page off.
 const maxBusy = 3
 
 func (m *Machine) beforeFirstAnswer(at Moment) Orders {
@@ -114,7 +114,7 @@ func (m *Machine) beforeFirstAnswer(at Moment) Orders {
 	switch {
 	case m.leaving:
 		out.Cover = m.leavingCover()
-	case m.failures > 0 && (!m.busy || m.failures > maxBusy):
+	case m.failures > 0 && (!m.isPutOff() || m.gap):
 		cover := warning.Unreachable()
 		out.Cover = &cover
 	case m.gap:
