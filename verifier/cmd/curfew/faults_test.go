@@ -35,7 +35,7 @@ type fault struct {
 	times   func(kills int) int
 	command string // empty: curfew
 	data    func(t *testing.T) string
-	more    func(t *testing.T) string // of the configuration
+	redis   bool // everything is kept in a Redis of its own
 	// hit brings the fault about, with the load at work, and returns what takes it away again. It says when the fault had its effect.
 	hit func(l *load, r *mathrand.Rand) (hit time.Time, heal func() error, err error)
 }
@@ -57,6 +57,7 @@ var faults = []fault{
 // P1 P4 P7: whatever happens to the verifier under load, nothing that was acknowledged is lost, nothing is let through that must not be, and
 // nobody is signed out who must not be. The clients' own record decides.
 func TestP1P4P7_Faults(t *testing.T) {
+	faults := slices.Concat(faults, redisFaults)
 	kills := 4
 	if text := os.Getenv(faultsWanted); text != "" {
 		var err error
@@ -74,7 +75,7 @@ func TestP1P4P7_Faults(t *testing.T) {
 			})
 		}
 	})
-	printFaults(t, results, kills)
+	printFaults(t, faults, results)
 }
 
 func (f fault) run(t *testing.T, times int) *tally {
@@ -82,8 +83,9 @@ func (f fault) run(t *testing.T, times int) *tally {
 	if f.data != nil {
 		data = f.data(t)
 	}
-	if f.more != nil {
-		more = f.more(t)
+	var redis *redisWorld
+	if f.redis {
+		redis, more = newRedisWorld(t)
 	}
 	if command == "" {
 		command = "curfew"
@@ -91,6 +93,7 @@ func (f fault) run(t *testing.T, times int) *tally {
 	seed := mathrand.Uint64()
 	r := mathrand.New(mathrand.NewPCG(seed, 0))
 	l := newLoad(newFaulty(t, command, data, more))
+	l.redis = redis
 	for range times {
 		l.begin()
 		err := l.until(20 + r.Int64N(60))
@@ -131,7 +134,7 @@ func (f fault) once(l *load, r *mathrand.Rand) error {
 	if err := l.verify(hit, since); err != nil {
 		return err
 	}
-	if f.name == "kill -9" || f.command != "" {
+	if strings.HasPrefix(f.name, "kill -9") || f.command != "" {
 		return nil
 	}
 	hit = time.Now()
@@ -311,7 +314,7 @@ func serveWithClock() error {
 }
 
 // printFaults prints the table.
-func printFaults(t *testing.T, results []*tally, kills int) {
+func printFaults(t *testing.T, faults []fault, results []*tally) {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "fault\ttimes\tacknowledged\trefused\tjudged\tlost\twrongly let through\twrongly signed out\tto recover, median\tat most\t")

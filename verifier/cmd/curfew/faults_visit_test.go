@@ -84,11 +84,15 @@ func (v *visit) ask(method, path string, form url.Values, cookie, token string) 
 	if token != "" {
 		r.Header.Set(wire.HeaderProof, token)
 	}
-	return answerOf(v.http, r)
+	return v.answerOf(v.http, r)
 }
 
-func answerOf(client *http.Client, r *http.Request) (*http.Response, []byte, error) {
+func (v *visit) answerOf(client *http.Client, r *http.Request) (*http.Response, []byte, error) {
+	began := time.Now()
 	answer, err := client.Do(r)
+	if took := time.Since(began); took > 5*time.Second {
+		v.t.Logf("%s %s took %s: %v", r.Method, r.URL.Path, took.Round(time.Millisecond), err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,7 +134,7 @@ func (v *visit) signIn(password string, renewal time.Duration) error {
 		if token != "" {
 			r.Header.Set(wire.HeaderProof, token)
 		}
-		return answerOf(&own, r)
+		return v.answerOf(&own, r)
 	}
 	_, page, err := do("GET", v.origin+faultPrefix+"sign-in?again=1&continue=1", nil, "")
 	if err != nil {
