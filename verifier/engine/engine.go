@@ -66,7 +66,7 @@ type Engine struct {
 	pressure   func() float64
 	assertions assertions
 
-	feeds   feeds
+	feeds feeds
 
 	apiNonces proofcheck.Nonces // for access tokens, and what they are presented with
 	instance  string            // of this process; empty when its nonces are good at others

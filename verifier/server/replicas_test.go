@@ -244,6 +244,14 @@ func TestP1_SeveralVerifiersAreOne(t *testing.T) {
 		}
 	})
 
+	t.Run("nobody keeps verdicts that another verifier could end", func(t *testing.T) {
+		for i, verifier := range f.verifiers {
+			if keep := verifier.engine.FeedLease(); keep != 0 {
+				t.Errorf("verifier %d lets others keep verdicts for %s", i, keep)
+			}
+		}
+	})
+
 	t.Run("no request has to come to the same verifier", func(t *testing.T) {
 		v := f.signIn()
 		for range 2 * len(f.verifiers) {
