@@ -272,7 +272,7 @@ func (l *load) verify(hit, healed time.Time) error {
 			}
 			if n := len(seqs); n > 0 && seqs[n-1].at.Before(healed) {
 				v.mu.Lock()
-				v.seqs = []accepted{{asked.Seq, hit.Add(-time.Minute)}} // what of it is there now is kept from now on
+				v.seqs = []accepted{{asked.Seq, time.Now()}} // what of it is there now is kept from now on
 				v.mu.Unlock()
 			}
 		case err != nil && over(err) && !leaving && (ends.IsZero() && v.origin == faultOrigins["long"] || time.Now().Before(ends.Add(-time.Second-l.leap))):
