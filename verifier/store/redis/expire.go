@@ -14,7 +14,7 @@ import (
 // step is how many members of one partition are looked at together.
 const step = 100
 
-// unreported are sessions that Expire ended and could not return: Redis has them, and nobody else will return them.
+// unreported are sessions that Expire ended, or may have ended, and could not return: nobody else will return them.
 type unreported struct {
 	mu  sync.Mutex
 	all []placed
@@ -43,21 +43,18 @@ func (s *Store) Expire(ctx context.Context, now int64, limit int) ([]session.Ses
 	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	ended := s.unreported.take(max(limit, 0))
+	ended, err := s.happened(ctx, s.unreported.take(max(limit, 0)))
 	var changes []*telling
 	defer func() {
 		for _, of := range changes {
 			s.told.end(of)
 		}
 	}()
-	for _, r := range ended { // whether everybody heard of them was not known
-		of := s.told.begin(r.in)
-		of.record = r.encode()
+	for i := 0; i < len(ended) && err == nil; i++ { // whether everybody heard of them was not known
+		of := s.told.begin(ended[i].in)
+		of.record = ended[i].encode()
 		changes = append(changes, of)
-		if err = s.publish(ctx, of); err != nil {
-			break
-		}
+		err = s.publish(ctx, of)
 	}
 	for more := true; more && err == nil && len(ended) < limit; {
 		var some []placed
@@ -78,6 +75,29 @@ func (s *Store) Expire(ctx context.Context, now int64, limit int) ([]session.Ses
 		s.confirm(r.stored, r.in)
 	}
 	return result, nil
+}
+
+// happened gives those of some endings that Redis has: what a script's lost answer was is told by the stamp of its write.
+func (s *Store) happened(ctx context.Context, some []placed) (ended []placed, err error) {
+	if len(some) == 0 {
+		return nil, nil
+	}
+	ids := map[partition][]string{}
+	ours := map[session.ID]stamp{}
+	for _, r := range some {
+		ids[r.in] = append(ids[r.in], string(r.ID[:]))
+		ours[r.ID] = r.stamp
+	}
+	found, err := s.fetch(ctx, ids, false)
+	if err != nil {
+		return some, err
+	}
+	for _, r := range found {
+		if r.stamp == ours[r.ID] {
+			ended = append(ended, r)
+		}
+	}
+	return ended, nil
 }
 
 // expireSome looks once at what every partition has due, and says whether there may be more.
@@ -113,8 +133,9 @@ func (s *Store) expireSome(ctx context.Context, now int64, most int) (ended []pl
 		calls = append(calls, redisconn.Call{Script: change, Keys: s.changeKeys(r.stored, next, r.in), Args: s.changeArgs(r.stored, next, of)})
 		then = append(then, func(result rueidis.RedisResult) error {
 			now, done, err := s.outcome(result, next)
-			if err != nil {
+			if err != nil { // it may have happened
 				s.cache.drop(next.ID)
+				ended = append(ended, placed{next, r.in})
 				return err
 			}
 			if done {

@@ -106,7 +106,7 @@ func replicas(t testing.TB, o redis.Options, n int) []*redis.Store {
 // P4, B6: what one verifier has ended is refused by every other at the very next request, though they answer from memory.
 func TestP4_EndedHereIsEndedEverywhereAtTheNextRequest(t *testing.T) {
 	t.Parallel()
-	endedEverywhere(t, options(redistest.Start(t)), 1200)
+	endedEverywhere(t, options(redistest.Start(t)), 800)
 }
 
 func endedEverywhere(t *testing.T, o redis.Options, sessions int) {

@@ -16,6 +16,7 @@ type Proxy struct {
 	moved *sync.Cond
 	deaf  bool // what the server publishes is held back
 	cut   bool // everything is held back, both ways
+	lossy bool // the next answer on any connection ends that connection instead
 	conns map[net.Conn]bool
 	ended bool
 }
@@ -53,14 +54,17 @@ func NewProxy(t testing.TB, server *Server) *Proxy {
 
 // Deafen holds back what the server sends on connections that have subscribed to anything; Cut holds back everything. Neither ends a
 // connection. Heal lets go what was held back.
-func (p *Proxy) Deafen() { p.set(true, false) }
-func (p *Proxy) Cut()    { p.set(false, true) }
-func (p *Proxy) Heal()   { p.set(false, false) }
+func (p *Proxy) Deafen() { p.set(true, false, false) }
+func (p *Proxy) Cut()    { p.set(false, true, false) }
+func (p *Proxy) Heal()   { p.set(false, false, false) }
 
-func (p *Proxy) set(deaf, cut bool) {
+// Swallow ends every connection on which the server answers anything, instead of passing it on: what was asked has happened.
+func (p *Proxy) Swallow() { p.set(false, false, true) }
+
+func (p *Proxy) set(deaf, cut, lossy bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.deaf, p.cut = deaf, cut
+	p.deaf, p.cut, p.lossy = deaf, cut, lossy
 	p.moved.Broadcast()
 }
 
@@ -84,7 +88,15 @@ func (p *Proxy) serve(client net.Conn) {
 			}
 		}, func() bool { return p.cut })
 	})
-	both.Go(func() { p.copy(client, server, func([]byte) {}, func() bool { return p.cut || p.deaf && subscribed }) })
+	both.Go(func() {
+		p.copy(client, server, func(data []byte) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if p.lossy {
+				client.Close()
+			}
+		}, func() bool { return p.cut || p.deaf && subscribed })
+	})
 	both.Wait()
 	p.mu.Lock()
 	delete(p.conns, client)
