@@ -225,52 +225,43 @@ func TestRedisPaused(t *testing.T) {
 // Each once, even when the answer of Redis was lost on its way.
 func TestExpiriesWhoseAnswersWereLostAreReturned(t *testing.T) {
 	t.Parallel()
-	const sessions = 300
+	const sessions = 30
 	server := redistest.Start(t)
 	proxy := redistest.NewProxy(t, server)
-	o := brief(server)
+	o := options(server)
 	o.Redis.Addresses = []string{proxy.Address}
 	store := open(t, o)
-	for n := range sessions {
-		created(t, store, n)
+	for n := range sessions + 1 {
+		create(t, store, n)
 	}
-	var cutting sync.WaitGroup
-	stop := make(chan bool)
-	cutting.Go(func() {
-		for {
-			select {
-			case <-stop:
-				proxy.Heal()
-				return
-			default:
-				proxy.Swallow()
-				server.Do("PING")
-				proxy.Heal()
-			}
-		}
+	update(t, store, sessions, ending(start)) // from now on the server has the script
+	proxy.Swallow("}ended")
+	if ended, err := store.Expire(t.Context(), start+40*minute, 100); !errors.Is(err, redisconn.ErrUnreachable) {
+		t.Fatalf("Expire whose answer is lost: %v, %v", ended, err)
+	}
+	proxy.Heal()
+	if got := server.Do("ZCARD", "{"+o.Prefix+":000}due"); got != "0" {
+		t.Fatalf("the server still has %s sessions due in a partition: nothing was lost on its way", got)
+	}
+	var ended []session.Session
+	needs.Until(t, "Expire to succeed", func() (done bool) {
+		var err error
+		ended, err = store.Expire(t.Context(), start+40*minute, 100)
+		return err == nil
 	})
 	seen := map[session.ID]bool{}
-	failed := 0
-	needs.Until(t, "every session to be returned", func() bool {
-		some, err := store.Expire(t.Context(), start+40*minute, 20)
-		if err != nil {
-			if failed++; failed == 5 {
-				close(stop) // enough was lost
-			}
+	for _, s := range ended {
+		if seen[s.ID] || s.State.EndedAt != start+30*minute {
+			t.Errorf("session %s is there twice, or ended at +%d", s.ID, s.State.EndedAt-start)
 		}
-		for _, s := range some {
-			if seen[s.ID] {
-				t.Fatalf("session %s was returned twice", s.ID)
-			}
-			seen[s.ID] = true
-		}
-		return len(seen) == sessions
-	})
-	if failed < 5 {
-		close(stop)
+		seen[s.ID] = true
 	}
-	cutting.Wait()
-	t.Logf("%d calls failed", failed)
+	if len(seen) != sessions {
+		t.Errorf("%d sessions were returned; want %d", len(seen), sessions)
+	}
+	if again, err := store.Expire(t.Context(), start+40*minute, 100); err != nil || len(again) != 0 {
+		t.Errorf("Expire returned %d again, %v", len(again), err)
+	}
 }
 
 // P4: who may not hear any more works on, by asking, and says so.

@@ -14,9 +14,9 @@ type Proxy struct {
 	to    string
 	mu    sync.Mutex
 	moved *sync.Cond
-	deaf  bool // what the server publishes is held back
-	cut   bool // everything is held back, both ways
-	lossy bool // the next answer on any connection ends that connection instead
+	deaf  bool   // what the server publishes is held back
+	cut   bool   // everything is held back, both ways
+	lose  string // an answer to what has this in it ends its connection instead; empty: none does
 	conns map[net.Conn]bool
 	ended bool
 }
@@ -54,17 +54,17 @@ func NewProxy(t testing.TB, server *Server) *Proxy {
 
 // Deafen holds back what the server sends on connections that have subscribed to anything; Cut holds back everything. Neither ends a
 // connection. Heal lets go what was held back.
-func (p *Proxy) Deafen() { p.set(true, false, false) }
-func (p *Proxy) Cut()    { p.set(false, true, false) }
-func (p *Proxy) Heal()   { p.set(false, false, false) }
+func (p *Proxy) Deafen() { p.set(true, false, "") }
+func (p *Proxy) Cut()    { p.set(false, true, "") }
+func (p *Proxy) Heal()   { p.set(false, false, "") }
 
-// Swallow ends every connection on which the server answers anything, instead of passing it on: what was asked has happened.
-func (p *Proxy) Swallow() { p.set(false, false, true) }
+// Swallow ends a connection instead of passing on the answer to any command with this text in it: what was asked has happened.
+func (p *Proxy) Swallow(text string) { p.set(false, false, text) }
 
-func (p *Proxy) set(deaf, cut, lossy bool) {
+func (p *Proxy) set(deaf, cut bool, lose string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.deaf, p.cut, p.lossy = deaf, cut, lossy
+	p.deaf, p.cut, p.lose = deaf, cut, lose
 	p.moved.Broadcast()
 }
 
@@ -77,22 +77,21 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Lock()
 	p.conns[client], p.conns[server] = true, true
 	p.mu.Unlock()
-	subscribed := false // guarded by mu
+	subscribed, doomed := false, false // guarded by mu
 	var both sync.WaitGroup
 	both.Go(func() {
 		p.copy(server, client, func(data []byte) {
-			if bytes.Contains(data, []byte("SUBSCRIBE")) {
-				p.mu.Lock()
-				subscribed = true
-				p.mu.Unlock()
-			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			subscribed = subscribed || bytes.Contains(data, []byte("SUBSCRIBE"))
+			doomed = doomed || p.lose != "" && bytes.Contains(data, []byte(p.lose))
 		}, func() bool { return p.cut })
 	})
 	both.Go(func() {
 		p.copy(client, server, func(data []byte) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			if p.lossy {
+			if doomed {
 				client.Close()
 			}
 		}, func() bool { return p.cut || p.deaf && subscribed })
