@@ -36,15 +36,16 @@ const (
 	ConfigRefused Kind = "config_refused" // a changed file was refused; the old one stays in force
 	KeysChanged   Kind = "keys_changed"   // another key makes tokens, or others are accepted; Detail has their IDs
 
-	Trimmed Kind = "audit_trimmed" // entries that were older than the retention were dropped; Detail names the last of them and its hash
-	Lost    Kind = "audit_lost"    // entries could not be kept; Detail says how many
+	Restored Kind = "restored"      // the store was restored from a backup; Detail says which, and that every session was ended
+	Trimmed  Kind = "audit_trimmed" // entries that were older than the retention were dropped; Detail names the last of them and its hash
+	Lost     Kind = "audit_lost"    // entries could not be kept; Detail says how many
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{SignIn, Extended, Warned, Ended, Refused, Checked, CheckFailed, ProviderUp, ProviderDown, EnvironmentCreated,
 		EnvironmentRenamed, EnvironmentRemoved, SettingsChanged, SwitchChanged, ClientsChanged, AdminRefused, ConfigLoaded, ConfigRefused,
-		KeysChanged, Trimmed, Lost}
+		KeysChanged, Restored, Trimmed, Lost}
 }
 
 // Valid reports whether k is one of Kinds.

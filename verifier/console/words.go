@@ -132,7 +132,7 @@ var kindGroups = []struct {
 	{"Identity provider", []audit.Kind{audit.Checked, audit.CheckFailed, audit.ProviderUp, audit.ProviderDown}},
 	{"Administration", []audit.Kind{audit.SettingsChanged, audit.SwitchChanged, audit.ClientsChanged, audit.EnvironmentCreated,
 		audit.EnvironmentRenamed, audit.EnvironmentRemoved, audit.AdminRefused}},
-	{"Verifier", []audit.Kind{audit.ConfigLoaded, audit.ConfigRefused, audit.KeysChanged, audit.Trimmed, audit.Lost}},
+	{"Verifier", []audit.Kind{audit.ConfigLoaded, audit.ConfigRefused, audit.KeysChanged, audit.Restored, audit.Trimmed, audit.Lost}},
 }
 
 var kindWords = map[audit.Kind]string{
@@ -141,7 +141,8 @@ var kindWords = map[audit.Kind]string{
 	audit.ProviderDown: "Provider does not answer", audit.EnvironmentCreated: "Environment created", audit.EnvironmentRenamed: "Environment renamed",
 	audit.EnvironmentRemoved: "Environment removed", audit.SettingsChanged: "Settings changed", audit.SwitchChanged: "Switches changed",
 	audit.ClientsChanged: "Clients changed", audit.AdminRefused: "Administration refused", audit.ConfigLoaded: "Configuration loaded",
-	audit.ConfigRefused: "Configuration refused", audit.KeysChanged: "Keys changed", audit.Trimmed: "Old entries dropped", audit.Lost: "Entries lost",
+	audit.ConfigRefused: "Configuration refused", audit.KeysChanged: "Keys changed", audit.Restored: "Restored from a backup",
+	audit.Trimmed: "Old entries dropped", audit.Lost: "Entries lost",
 }
 
 func kindName(k audit.Kind) string {

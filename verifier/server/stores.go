@@ -27,6 +27,9 @@ func (s *Server) openStores(ctx context.Context, c config.Config) (err error) {
 	if c.Store.Redis != nil {
 		return s.openRedis(ctx, c.Store.Redis)
 	}
+	if err := halfRestored(c.Data); err != nil {
+		return err
+	}
 	if s.store, err = embedded.Open(ctx, filepath.Join(c.Data, SessionsFile), embedded.Options{Logger: s.o.Log}); err != nil {
 		return err
 	}

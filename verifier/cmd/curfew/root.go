@@ -29,7 +29,7 @@ Exit status: 0 when it worked, 1 when it was refused or failed, 2 when the comma
 		SilenceErrors: true, // main tells them
 	}
 	cmd.AddCommand(serveCommand(), checkConfigCommand(), envCommand(), settingsCommand(), switchCommand(), presetCommand(), clientCommand(),
-		sessionCommand(), auditCommand(), keysCommand(), textsCommand(), storybookCommand())
+		sessionCommand(), auditCommand(), keysCommand(), backupCommand(), restoreCommand(), textsCommand(), storybookCommand())
 	watchUsage(cmd)
 	return cmd
 }

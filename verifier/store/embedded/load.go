@@ -34,6 +34,10 @@ func (s *Store) load(ctx context.Context, conn *sql.Conn) error {
 		if err := rows.Scan(&user.Environment, &user.Issuer, &user.Subject, &end); err != nil {
 			return s.file.Refuse(sqlitefile.ErrCorrupt, err) // a value of another type
 		}
+		if user == everybody {
+			s.everybodyEnded = end
+			continue
+		}
 		s.users.ended(user, end)
 	}
 	if err := rows.Err(); err != nil {

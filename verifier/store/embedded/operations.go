@@ -177,6 +177,7 @@ func (s *Store) LastEnd(ctx context.Context, user session.User, now int64) (int6
 	}
 	now = instant(now)
 	records, last := s.users.of(user)
+	last = max(last, s.everybodyEnded)
 	s.each(records, user, func(r *record) {
 		if ends, _ := r.ends(); ends <= now || r.endedAt != 0 {
 			last = max(last, ends)

@@ -46,6 +46,8 @@ type Store struct {
 	users   *users
 	lastRow atomic.Int64
 	moving  moving
+	// everybodyEnded is an end that counts for every user, since the store was restored from a backup; 0: it was not.
+	everybodyEnded int64
 
 	queue   queue
 	writer  *writer
