@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,12 +34,17 @@ func TestP7_WhatRedisMustBe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := options(c.server)
 			o.Durability = c.durability
+			var log strings.Builder
+			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			store, err := redis.Open(t.Context(), o)
 			if err == nil {
 				store.Close()
 			}
 			if !errors.Is(err, c.want) || c.want != nil && !strings.Contains(err.Error(), c.text) {
 				t.Errorf("Open: %v; want %v that says %s", err, c.want, c.text)
+			}
+			if c.want == nil && !strings.Contains(log.String(), "redis_not_durable") {
+				t.Errorf("the log does not say what Redis may lose: %s", log.String())
 			}
 		})
 	}

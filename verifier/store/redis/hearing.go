@@ -81,7 +81,7 @@ func (s *Store) listen(ctx context.Context, first chan<- error) {
 				told = true
 				first <- nil
 			} else {
-				s.logger.Info("hearing Redis again")
+				s.logger.Info("changes_heard_again")
 			}
 		})
 		if !told {
@@ -97,7 +97,7 @@ func (s *Store) listen(ctx context.Context, first chan<- error) {
 		}
 		s.deaf.Store(&deaf{since, err})
 		if began {
-			s.logger.Warn("hearing Redis no more", "error", err)
+			s.logger.Warn("changes_not_heard", "error", err)
 			pause = s.lease / 8
 		} else {
 			pause = min(2*pause, 2*s.lease)
@@ -207,7 +207,7 @@ func (s *Store) heard(h *hearing, channel, text string) {
 	if err != nil { // of a later version: nothing of this partition can be trusted
 		s.cache.heard[in].Add(1)
 		s.cache.clear()
-		s.logger.Error("a change in Redis cannot be read", "error", err)
+		s.logger.Error("session_change_unreadable", "error", err)
 	} else {
 		s.cache.apply(&r, in)
 	}

@@ -103,7 +103,7 @@ func (s *Store) records(result rueidis.RedisResult, ids []string, strict bool) (
 			if strict {
 				return nil, err
 			}
-			s.logger.Error("a session in Redis cannot be read", "error", err)
+			s.logger.Error("session_record_unreadable", "error", err)
 			continue
 		}
 		found = append(found, r)

@@ -85,6 +85,9 @@ func judge(info map[string]string) *redisconn.Error {
 func (s *Store) durable(address string, info map[string]string, do func(rueidis.Completed) rueidis.RedisResult) error {
 	lacks := func(setting, value, needed string) error {
 		if s.durability == DurabilityOperator {
+			s.warned.Do(func() {
+				s.logger.Warn("redis_not_durable", "address", address, "setting", setting, "value", value, "needed", needed)
+			})
 			return nil
 		}
 		return s.problem(address, &redisconn.Error{What: "persistence", Kind: ErrNotDurable,
@@ -92,9 +95,6 @@ func (s *Store) durable(address string, info map[string]string, do func(rueidis.
 	}
 	if info["aof_enabled"] != "1" {
 		return lacks("appendonly", "no", "yes")
-	}
-	if s.durability == DurabilityOperator {
-		return nil
 	}
 	found, err := do(s.conn.B().ConfigGet().Parameter("appendfsync").Build()).AsStrMap()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -105,6 +106,7 @@ type Store struct {
 	firstWrite uint64 // random, so that no two verifiers' writes have the same number
 	writes     atomic.Uint64
 
+	warned                            sync.Once
 	closed                            atomic.Bool
 	stop                              context.CancelFunc
 	listened, acknowledging, ranLater chan struct{}
