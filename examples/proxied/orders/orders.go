@@ -59,7 +59,10 @@ func New(c Config) http.Handler {
 		http.ServeFileFS(w, r, files, "pages/orders.css")
 	})
 	mux.HandleFunc("GET /orders.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "pages/orders.js") })
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Powered-By", "Fernhill Orders")
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // page answers with a page, compressed where the browser can take that.

@@ -2,6 +2,8 @@ package proxiedtest
 
 import (
 	"bytes"
+	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/curfew-project/curfew/examples/proxied/orders"
 	"github.com/curfew-project/curfew/shared/wire"
+	"github.com/curfew-project/curfew/verifier/api/apitest"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // Suite is what each proxy must do, whatever speaks to it.
@@ -49,10 +53,7 @@ func (s *Site) navigation(t *testing.T) {
 		request := s.request(t, "GET", page, "navigate")
 		request.Header.Set("Accept-Encoding", encoding)
 		answer := v.Do(request)
-		body := string(answer.Body)
-		if answer.Header.Get("Content-Encoding") != "" && encoding != "" {
-			continue // not for this client to read; the proxies that put the script in must not come here
-		}
+		body := string(plain(t, answer))
 		if answer.StatusCode != http.StatusOK || !strings.Contains(body, "Dr Amara Lindqvist") || strings.Count(body, script) != 1 {
 			t.Errorf("the page: %d %s", answer.StatusCode, body)
 		}
@@ -65,6 +66,23 @@ func (s *Site) navigation(t *testing.T) {
 			t.Errorf("%s: %d %s", path, answer.StatusCode, answer.Header.Get("Content-Type"))
 		}
 	}
+}
+
+// plain is an answer's body, as a browser reads it.
+func plain(t *testing.T, answer apitest.Answer) []byte {
+	t.Helper()
+	if answer.Header.Get("Content-Encoding") != "gzip" {
+		return answer.Body
+	}
+	compressed, err := gzip.NewReader(bytes.NewReader(answer.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(compressed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
 }
 
 // refusedTyped: a script's request gets 401 with the refusal as JSON, how to prove, and no redirect.
@@ -146,8 +164,9 @@ func (s *Site) wayAround(t *testing.T) {
 			}
 			body, err := io.ReadAll(answer.Body)
 			answer.Body.Close()
-			if err != nil || answer.StatusCode == http.StatusOK || bytes.Contains(bytes.ToLower(body), []byte("user-agent: ")) {
-				t.Errorf("%s with %v: %d %.200s, %v", path, header, answer.StatusCode, body, err)
+			// Not even to an answer of the application's that is no 200: another would take the path for what is guarded.
+			if err != nil || answer.StatusCode == http.StatusOK || answer.Header.Get("X-Powered-By") != "" {
+				t.Errorf("%s with %v: %d %v %.200s, %v", path, header, answer.StatusCode, answer.Header, body, err)
 			}
 		}
 	}
@@ -237,7 +256,9 @@ func (s *Site) upload(t *testing.T) {
 	}
 	body, writer := io.Pipe() // nobody ever writes
 	defer writer.Close()
-	request := s.request(t, "POST", "/import", "cors")
+	patient, cancel := context.WithTimeout(t.Context(), needs.Patience)
+	defer cancel()
+	request := s.request(t, "POST", "/import", "cors").WithContext(patient)
 	request.Body, request.ContentLength = body, size
 	answer, err := s.Client.Do(request)
 	if err != nil {
