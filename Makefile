@@ -52,7 +52,7 @@ herd: ## Show when a million pages arrive after an outage, a deploy, nine o'cloc
 	@$(GO) run ./wasm/sim/herd -pages $(PAGES)
 
 faults: wasm ## Kill the verifier FAULTS times under load, and meet it with other faults; print what was lost (FAULTS=100)
-	@CURFEW_FAULTS=$(FAULTS) $(GO) test -count 1 -timeout 60m -run TestP1P4P7_Faults ./verifier/cmd/curfew
+	@cd verifier/cmd/curfew && CURFEW_FAULTS=$(FAULTS) $(GO) test -count 1 -timeout 60m -run TestP1P4P7_Faults
 
 screenshots: wasm ## Take the pictures of the dialog, the console and the demo anew
 	CURFEW_SCREENSHOTS=$(CURDIR)/verifier/console/screenshots $(GO) test -count 1 -run TestC3_MainPages ./verifier/console
