@@ -22,15 +22,17 @@ import (
 //
 // Who shows a session that was made here is held to a rate of its own, so nobody else at the same address can use it up: thousands may
 // share one. Everybody else is held to their address's. A stolen cookie is one of the session too, so the address is part of a session's
-// name, and heartbeats are counted apart and have a way out: when those of a session are used up, proofs that name its key are counted
-// once more, apart, and whoever has only copied the cookie does not know that. What a proxy asks of check is not limited: it is not the
-// client's request, it costs less than to refuse it, and a refusal would be an error of the application.
+// name, heartbeats are counted apart, and what carries a proof has a way out: when the requests of a session are used up, proofs that name
+// its key are counted once more, apart, and whoever has only copied the cookie does not know that. Pages and event streams carry none: who
+// has a copied cookie behind the same address can keep them from the user, but neither heartbeats nor the sign-out. What a proxy asks of
+// check is not limited: it is not the client's request, it costs less than to refuse it, and a refusal would be an error of the application.
 type edge struct {
 	*Server
 	of      atomic.Pointer[edgeRules]
 	limiter *ratelimit.Limiter
 	streams atomic.Int64
-	told    atomic.Bool // that a proxy is not trusted
+	doubted chan struct{} // logout tokens that are being verified although many of their address's were wrong
+	told    atomic.Bool   // that a proxy is not trusted
 }
 
 // edgeRules are what can change while the verifier runs.
@@ -39,7 +41,9 @@ type edgeRules struct {
 	address, session ratelimit.Limit
 }
 
-func newEdge(s *Server) *edge { return &edge{Server: s, limiter: ratelimit.New()} }
+func newEdge(s *Server) *edge {
+	return &edge{Server: s, limiter: ratelimit.New(), doubted: make(chan struct{}, mostDoubted)}
+}
 
 // set puts a configuration in force.
 func (e *edge) set(c config.Config) {
@@ -55,6 +59,8 @@ const (
 	mostBody = 64 << 10
 	// answerTime bounds what a request may wait for stores and providers. Event streams live longer, and check waits for nothing.
 	answerTime = 40 * time.Second
+	// mostDoubted is how many logout tokens of addresses that have sent many wrong ones are verified at once.
+	mostDoubted = 4
 	// nonceTimes is how many times as often a nonce may be asked for as a proof be sent: it costs no more than to refuse it, and who has
 	// only copied a cookie could keep a page that is being loaded from its first heartbeat otherwise.
 	nonceTimes = 50
@@ -83,8 +89,8 @@ func (e *edge) before(site *api.Site, next http.Handler) http.Handler {
 			if e.admit(w, seen, site, endpoint, rules) {
 				e.stream(w, seen, site, next)
 			}
-		case "backchannel-logout", "introspect":
-			e.fromServer(w, bounded(w, seen), site, rules, next)
+		case "backchannel-logout", "introspect", "verdict", "endings":
+			e.fromServer(w, bounded(w, seen), site, endpoint, rules, next)
 		default:
 			if e.admit(w, seen, site, endpoint, rules) {
 				seen, cancel := inTime(bounded(w, seen))
@@ -122,12 +128,17 @@ func (e *edge) stream(w http.ResponseWriter, r *http.Request, site *api.Site, ne
 }
 
 // fromServer lets servers ask: providers that end sessions, and services. They ask for many users at once and from one address, and what
-// they are refused is not asked again by anybody, so only what is wrong counts: whoever asks wrongly too often has to wait.
-func (e *edge) fromServer(w http.ResponseWriter, r *http.Request, site *api.Site, rules *edgeRules, next http.Handler) {
+// they are refused is not asked again by anybody, so only what is wrong counts: whoever asks wrongly too often has to wait. A provider's
+// address may be shared with others, though, and a right logout token must not be lost for their wrong ones (B5): those of such an address
+// are verified a few at a time.
+func (e *edge) fromServer(w http.ResponseWriter, r *http.Request, site *api.Site, endpoint string, rules *edgeRules, next http.Handler) {
 	key := e.limiter.Key(append(network(forwarded.Address(r)), 'f'))
 	if wait, ok := e.limiter.Left(key, rules.address, e.o.Now()); !ok {
-		e.refuse(w, r, site, "", "failed requests of a server", wait)
-		return
+		if endpoint != "backchannel-logout" || !e.doubt() {
+			e.refuse(w, r, site, "", "failed requests of a server", wait)
+			return
+		}
+		defer func() { <-e.doubted }()
 	}
 	r, cancel := inTime(r)
 	defer cancel()
@@ -135,6 +146,16 @@ func (e *edge) fromServer(w http.ResponseWriter, r *http.Request, site *api.Site
 	next.ServeHTTP(seen, r)
 	if seen.status >= http.StatusBadRequest {
 		e.limiter.Take(key, rules.address, e.o.Now())
+	}
+}
+
+// doubt takes one of the places for doubtful logout tokens, if one is free.
+func (e *edge) doubt() bool {
+	select {
+	case e.doubted <- struct{}{}:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -169,18 +190,20 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request, site *api.Site, end
 			case endpoint == "heartbeat" && len(proofs) == 0: // a page that has just been loaded asks for a nonce
 				detail = "heartbeats without a proof of this session from one address"
 				wait, ok = e.limiter.Take(e.limiter.Key(append(of, 'n')), more(rules.session, nonceTimes), now)
-			case endpoint == "heartbeat":
-				detail = "heartbeats of this session from one address"
-				if wait, ok = e.limiter.Take(e.limiter.Key(append(of, 'h')), rules.session, now); ok {
+			default:
+				kind, again := byte('s'), byte('K')
+				detail = "requests of this session from one address"
+				if endpoint == "heartbeat" {
+					kind, again = 'h', 'k'
+					detail = "heartbeats of this session from one address"
+				}
+				if wait, ok = e.limiter.Take(e.limiter.Key(append(of, kind)), rules.session, now); ok || len(proofs) == 0 {
 					break
 				}
 				// A lookup that only those pay for who are too many.
-				if key := e.limiter.Key(append(of, 'k')); e.engine.Claims(r.Context(), id, proofs) {
+				if key := e.limiter.Key(append(of, again)); e.engine.Claims(r.Context(), id, proofs) {
 					wait, ok = e.limiter.Take(key, rules.session, now)
 				}
-			default:
-				detail = "requests of this session from one address"
-				wait, ok = e.limiter.Take(e.limiter.Key(append(of, 's')), rules.session, now)
 			}
 		}
 	}
