@@ -43,7 +43,7 @@ bench: wasm ## Print the figures beside what they are compared with (about three
 	@$(GO) test -run '^$$' -bench Figure -benchtime 1x ./wasm/loader ./verifier/server ./verifier/store/redis
 
 load: wasm ## Signed heartbeats against one verifier, Redis and three: closed loop, and an open one of LENGTH=60s with latencies
-	@$(GO) test -run '^$$' -bench FigureLoad -benchtime 1x -timeout 30m ./verifier/server -load.sessions 10000 -load.length $(LENGTH)
+	@$(GO) test -run '^$$' -bench FigureLoad -benchtime 1x -timeout 30m ./verifier/server -load.sessions 4000 -load.length $(LENGTH)
 
 capacity: ## The capacity plan of verifier/capacity/CAPACITY.md, from measured costs
 	@$(GO) run ./verifier/capacity
