@@ -58,11 +58,13 @@ func (e *Engine) interval(s session.Session, now int64) time.Duration {
 
 // Slack is how long it can wait without harm until the page with a cookie is heard: until only a quarter of the renewal interval is left
 // before the cookie goes stale. That is never later than a deadline, so a page in need has no slack, and its need is vouched for by the
-// cookie alone. false: this environment has not made the cookie.
+// cookie alone. false: this environment has not made the cookie, or it went stale longer ago than a renewal: whoever keeps old cookies must not
+// be let in before those who work, and a page that slept can wait its turn.
 func (e *Engine) Slack(env settings.Environment, cookie string) (time.Duration, bool) {
 	_, expires, err := e.openCookie(env, cookie)
-	if err != nil {
+	now := e.clock()
+	if err != nil || expires+e.renewal.Milliseconds() < now {
 		return 0, false
 	}
-	return time.Duration(expires-e.clock())*time.Millisecond - e.renewal/4, true
+	return time.Duration(expires-now)*time.Millisecond - e.renewal/4, true
 }

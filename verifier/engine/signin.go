@@ -161,6 +161,7 @@ func (e *Engine) Begin(ctx context.Context, env settings.Environment, in SignIn)
 		if _, err := e.end(ctx, old, reason, now); err != nil {
 			return session.Session{}, "", err
 		}
+		e.Settle(ctx, env.ID)
 	}
 	return s, e.cookie(env, s, now), nil
 }

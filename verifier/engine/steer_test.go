@@ -51,6 +51,11 @@ func TestP2_SlackFollowsTheCookie(t *testing.T) {
 			t.Errorf("%s: slack %s, %t", name, slack, ok)
 		}
 	}
+	old := b.cookie
+	w.pass(6*minute + second)
+	if _, ok := w.Slack(b.env, old); ok {
+		t.Error("P8: a cookie that went stale more than a renewal ago makes a request urgent")
+	}
 	if _, ok := w.Slack(bank, b.cookie); ok {
 		t.Error("P6: another environment's cookie is believed")
 	}

@@ -237,6 +237,9 @@ func TestNonceBelongsToItsScopeAndTime(t *testing.T) {
 	if issued, err := n.Judge("a", nonce, now+n.Life.Milliseconds()-1); err != nil || issued != now {
 		t.Errorf("in its life: %d, %v", issued, err)
 	}
+	if issued, err := n.Judge("a", nonce, now-maxAhead.Milliseconds()); err != nil || issued != now {
+		t.Errorf("of a verifier whose clock is ahead: %d, %v", issued, err)
+	}
 	for name, c := range map[string]struct {
 		scope, nonce string
 		at           int64
@@ -246,6 +249,7 @@ func TestNonceBelongsToItsScopeAndTime(t *testing.T) {
 		"empty":         {"a", "", now, ErrNonceUnknown},
 		"cut":           {"a", nonce[:len(nonce)-1], now, ErrNonceUnknown},
 		"over":          {"a", nonce, now + n.Life.Milliseconds(), ErrNonceExpired},
+		"of tomorrow":   {"a", nonce, now - maxAhead.Milliseconds() - 1, ErrNonceExpired},
 	} {
 		if _, err := n.Judge(c.scope, c.nonce, c.at); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

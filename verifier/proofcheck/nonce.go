@@ -19,9 +19,13 @@ type Nonces struct {
 var (
 	// ErrNonceUnknown is returned for a nonce that this key ring did not make for the scope.
 	ErrNonceUnknown = errors.New("no nonce of this verifier for this use")
-	// ErrNonceExpired is returned for a nonce older than Life.
+	// ErrNonceExpired is returned for a nonce older than Life, and for one from further in the future than other verifiers' clocks are: with a
+	// clock that is behind, it would be good for longer than Life.
 	ErrNonceExpired = errors.New("nonce has expired")
 )
+
+// maxAhead is how far the clock of another verifier, which issued a nonce, may be ahead of ours.
+const maxAhead = time.Minute
 
 // Issue makes a nonce at now, in milliseconds since the epoch.
 func (n Nonces) Issue(scope string, now int64) string {
@@ -37,7 +41,7 @@ func (n Nonces) Judge(scope, nonce string, now int64) (int64, error) {
 		return 0, ErrNonceUnknown
 	}
 	issued := int64(binary.BigEndian.Uint64(payload))
-	if issued+n.Life.Milliseconds() <= now {
+	if issued+n.Life.Milliseconds() <= now || issued > now+maxAhead.Milliseconds() {
 		return 0, ErrNonceExpired
 	}
 	return issued, nil
