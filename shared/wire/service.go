@@ -22,7 +22,7 @@ type Verdict struct {
 	// Fresh is for how long the same cookie is let through as things are now: until it goes stale or the session's first deadline.
 	Fresh int64 `json:"fresh,omitempty"`
 	// Lasts is for how long the session lasts as things are now, at most MaxLasts, also where its cookie is stale; 0: it is over.
-	Lasts   int64    `json:"lasts,omitempty"`
+	Lasts int64 `json:"lasts,omitempty"`
 	// Proved changes whenever the session's key has been proved by a heartbeat, which vouches for Renewal: what stays open for longer than
 	// that without another one is to be closed (D4). Both are there also where the cookie is stale.
 	Proved  uint64   `json:"proved,omitempty"`

@@ -141,7 +141,9 @@ func newSite(t testing.TB) *site {
 <script src="ClientGlobalContext.js.aspx" async></script><body>%s</body></html>`, s.body)
 		})
 	}
-	mux.HandleFunc("GET /refused", func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.NoSession}) })
+	mux.HandleFunc("GET /refused", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusUnauthorized, wire.Refusal{Error: wire.NoSession})
+	})
 	mux.HandleFunc("GET /bye", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "bye") })
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		if path.Base(r.URL.Path) == "ClientGlobalContext.js.aspx" {
