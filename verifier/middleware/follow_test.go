@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,20 +14,31 @@ import (
 // script answers what is asked about a session.
 type script struct {
 	ended, look chan struct{}
-	until       time.Time // the session's deadline
-	silent      bool      // nobody answers
-	asked       int
+
+	mu     sync.Mutex
+	until  time.Time // the session's deadline
+	silent bool      // nobody answers
+	asked  int
 }
 
 func (s *script) living(every time.Duration) living {
 	return living{ended: s.ended, look: s.look, every: func() time.Duration { return every }, lasts: func(ctx context.Context) (time.Duration, error) {
+		s.mu.Lock()
 		s.asked++
-		if s.silent {
+		silent, until := s.silent, s.until
+		s.mu.Unlock()
+		if silent {
 			<-ctx.Done()
 			return 0, ctx.Err()
 		}
-		return max(time.Until(s.until), 0), nil
+		return max(time.Until(until), 0), nil
 	}}
+}
+
+func (s *script) set(change func(*script)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
 }
 
 // P1, P4: what is open ends at the deadline, wherever that has moved to; at once when an end is told; and when nobody answers any more.
@@ -35,18 +47,34 @@ func TestP1_WhatIsOpenEndsWithItsSession(t *testing.T) {
 		happens func(*script)
 		after   time.Duration
 	}{
-		"nothing":                         {func(*script) {}, time.Hour},
-		"an end that is told":             {func(s *script) { time.Sleep(7 * time.Minute); close(s.ended) }, 7 * time.Minute},
-		"a deadline that moves away":      {func(s *script) { time.Sleep(50 * time.Minute); s.until = s.until.Add(time.Hour) }, 2 * time.Hour},
-		"a deadline that comes nearer":    {func(s *script) { time.Sleep(7 * time.Minute); s.until = time.Now().Add(time.Minute) }, 8 * time.Minute},
-		"an end that nobody told":         {func(s *script) { time.Sleep(7*time.Minute + time.Second); s.until = time.Now() }, 7*time.Minute + lookEvery},
-		"and a reason to look":            {func(s *script) { time.Sleep(7*time.Minute + time.Second); s.until = time.Now(); s.look <- struct{}{} }, 7*time.Minute + time.Second},
-		"a verifier that does not answer": {func(s *script) { time.Sleep(7*time.Minute + time.Second); s.silent = true }, 7*time.Minute + lookEvery + Patience},
+		"nothing":             {func(*script) {}, time.Hour},
+		"an end that is told": {func(s *script) { time.Sleep(7 * time.Minute); close(s.ended) }, 7 * time.Minute},
+		"a deadline that moves away": {func(s *script) {
+			time.Sleep(50 * time.Minute)
+			s.set(func(s *script) { s.until = s.until.Add(time.Hour) })
+		}, 2 * time.Hour},
+		"a deadline that comes nearer": {func(s *script) {
+			time.Sleep(7 * time.Minute)
+			s.set(func(s *script) { s.until = time.Now().Add(time.Minute) })
+		}, 8 * time.Minute},
+		"an end that nobody told": {func(s *script) {
+			time.Sleep(7*time.Minute + time.Second)
+			s.set(func(s *script) { s.until = time.Now() })
+		}, 7*time.Minute + lookEvery},
+		"and a reason to look": {func(s *script) {
+			time.Sleep(7*time.Minute + time.Second)
+			s.set(func(s *script) { s.until = time.Now() })
+			s.look <- struct{}{}
+		}, 7*time.Minute + time.Second},
+		"a verifier that does not answer": {func(s *script) {
+			time.Sleep(7*time.Minute + time.Second)
+			s.set(func(s *script) { s.silent = true })
+		}, 7*time.Minute + lookEvery + Patience},
 		"a moment without an answer": {func(s *script) {
 			time.Sleep(7*time.Minute + time.Second)
-			s.silent = true
+			s.set(func(s *script) { s.silent = true })
 			time.Sleep(lookEvery + Patience/2)
-			s.silent = false
+			s.set(func(s *script) { s.silent = false })
 		}, time.Hour},
 	} {
 		synctest.Test(t, func(t *testing.T) {
