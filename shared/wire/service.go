@@ -3,9 +3,11 @@ package wire
 // What an application or an API in another process and the verifier say to each other. Each request is a form with the service's own
 // authentication; lengths are milliseconds, and count from the moment at which the request was sent.
 
-// Fields of POST verdict: Cookie for a request of a page, or the other four for one that carries an access token.
+// Fields of POST verdict: Cookie for a request of a page, with Open where it is about what is open already, or the other four for one that
+// carries an access token.
 const (
 	FieldCookie = "cookie"       // the session cookie's value; may be empty
+	FieldOpen   = "open"         // "1": Proved is to have counted the heartbeats that other verifiers took, too
 	FieldToken  = "access_token" // of Authorization: DPoP
 	FieldProof  = "proof"        // a DPoP header; once for each there is
 	FieldMethod = "method"       // the request's method
@@ -24,7 +26,7 @@ type Verdict struct {
 	// Lasts is for how long the session lasts as things are now, at most MaxLasts, also where its cookie is stale; 0: it is over.
 	Lasts int64 `json:"lasts,omitempty"`
 	// Proved changes whenever the session's key has been proved by a heartbeat, which vouches for Renewal: what stays open for longer than
-	// that without another one is to be closed (D4). Both are there also where the cookie is stale.
+	// that without another one is to be closed (D4). Both are there also where the cookie is stale. Without FieldOpen it may lag behind.
 	Proved  uint64   `json:"proved,omitempty"`
 	Renewal int64    `json:"renewal,omitempty"`
 	Nonce   string   `json:"nonce,omitempty"`   // for DPoP-Nonce of the answer to the page

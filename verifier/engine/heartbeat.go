@@ -99,17 +99,41 @@ func (e *Engine) prove(ctx context.Context, env settings.Environment, r Request,
 	return s, p, err
 }
 
-// lastSeq is the last sequence number that was accepted, here or at another verifier: what Get finds may be older, and a page that goes on
-// from there would be refused for a replay.
+// lastSeq is the last sequence number that was accepted, here or at another verifier: a page that goes on from an older one would be
+// refused for a replay.
 func (e *Engine) lastSeq(ctx context.Context, s session.Session, now int64) uint64 {
-	seq := s.Seq
-	_, _, _ = e.store.Update(ctx, s.ID, now, func(s session.Session) (session.Session, error) {
-		seq = s.Seq
-		return s, errOnlyLooking
-	})
-	return seq
+	latest, ok, err := e.latest(ctx, s.ID, now)
+	if err != nil || !ok {
+		return s.Seq
+	}
+	return latest.Seq
 }
 
+// latest is the session as the store's own record has it. What Get finds may lag behind another verifier's in what a store does not tell
+// everybody at once: Seq and State.Active. It may ask a network: it is not for every request.
+func (e *Engine) latest(ctx context.Context, id session.ID, now int64) (s session.Session, ok bool, err error) {
+	s, ok, err = e.store.Update(ctx, id, now, func(s session.Session) (session.Session, error) { return s, errOnlyLooking })
+	if errors.Is(err, errOnlyLooking) || errors.Is(err, session.ErrEnded) {
+		err = nil
+	}
+	return s, ok, err
+}
+
+// latestLiving is latest of a session that lives; the error is a *Refusal.
+func (e *Engine) latestLiving(ctx context.Context, id session.ID, now int64) (session.Session, error) {
+	s, ok, err := e.latest(ctx, id, now)
+	switch {
+	case err != nil:
+		return session.Session{}, unavailable(err)
+	case !ok:
+		return session.Session{}, refuse(wire.NoSession, "nobody knows this session any more")
+	case s.State.Ended(now):
+		return session.Session{}, ended(s, now)
+	}
+	return s, nil
+}
+
+// errOnlyLooking makes Update judge by the record and leave it as it is.
 var errOnlyLooking = errors.New("nothing is to be changed")
 
 // proofFor verifies that a request was made with a session's key.

@@ -19,7 +19,8 @@ const lookAgain = 10 * time.Second
 // Hold vouches for something that stays open, such as a WebSocket, for as long as Check would let a new request through: the context ends
 // when the session does, at once where it ends in this verifier and at its deadline, and within lookAgain where another verifier ended
 // it; and when the key has not been proved for as long as a cookie is good (D4), or the store cannot answer (P1). Its cause is a *Refusal.
-// It extends nothing (D1). Whoever calls it calls release when nothing is open any more.
+// Heartbeats may come to any verifier: those of others are seen within a quarter of a renewal interval, and before anything is closed for
+// want of them (P2). It extends nothing (D1). Whoever calls it calls release when nothing is open any more.
 //
 // It refuses like Check, and with wire.TooMany when MaxHolds are open already.
 func (e *Engine) Hold(ctx context.Context, env settings.Environment, cookie string) (held context.Context, s session.Session, release func(), err error) {
@@ -33,8 +34,8 @@ func (e *Engine) Hold(ctx context.Context, env settings.Environment, cookie stri
 	if !e.watches.add(w, MaxHolds) {
 		return nil, session.Session{}, nil, refuse(wire.TooMany, "too many connections of this session are open")
 	}
-	// It may have ended between the look and the wait.
-	if s, _, err = e.find(ctx, env, cookie, now); err != nil {
+	// It may have ended between the look and the wait. A heartbeat from before must not pass for one that comes later, so the record counts.
+	if s, err = e.latestLiving(ctx, s.ID, now); err != nil {
 		w.Stop()
 		return nil, session.Session{}, nil, err
 	}
@@ -48,7 +49,8 @@ func (e *Engine) Hold(ctx context.Context, env settings.Environment, cookie stri
 
 // hold returns why something that was held open has to be closed.
 func (e *Engine) hold(ctx context.Context, env settings.Environment, w *Watch, s session.Session, good int64) error {
-	for now := e.clock(); ; {
+	now := e.clock()
+	for read := now; ; {
 		ends, _ := s.State.Ends()
 		timer := time.NewTimer(min(time.Duration(min(good, ends)-now)*time.Millisecond, lookAgain))
 		select {
@@ -62,6 +64,11 @@ func (e *Engine) hold(ctx context.Context, env settings.Environment, w *Watch, s
 		}
 		now = e.clock()
 		next, ok, err := e.store.Get(ctx, s.ID, now)
+		if err == nil && ok && next.Seq == s.Seq && (now >= good || now >= read+e.renewal.Milliseconds()/4) {
+			// A heartbeat that another verifier took need not be known here: only the record itself says that there was none (P2).
+			next, ok, err = e.latest(ctx, s.ID, now)
+			read = now
+		}
 		switch {
 		case err != nil:
 			return unavailable(err)

@@ -53,12 +53,18 @@ type Judged struct {
 	Renewal int64 // for how many milliseconds a cookie is good: as long vouches a heartbeat, which changes Session.Seq, for what is open
 }
 
-// Judge is Check, and says besides for how long its answer would stay the same if nothing happened. It refuses like Check.
-func (e *Engine) Judge(ctx context.Context, env settings.Environment, cookie string) (Judged, error) {
+// Judge is Check, and says besides for how long its answer would stay the same if nothing happened. It refuses like Check. open is for what
+// stays open and lives on heartbeats: then the session's own record is read, because another verifier may have taken them (P2).
+func (e *Engine) Judge(ctx context.Context, env settings.Environment, cookie string, open bool) (Judged, error) {
 	now := e.clock()
 	s, expires, err := e.find(ctx, env, cookie, now)
 	if err != nil {
 		return Judged{}, err
+	}
+	if open {
+		if s, err = e.latestLiving(ctx, s.ID, now); err != nil {
+			return Judged{}, err
+		}
 	}
 	j := Judged{Session: s, Lasts: lasts(s, now), Renewal: e.renewal.Milliseconds()}
 	if now >= expires {

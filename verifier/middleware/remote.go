@@ -178,7 +178,7 @@ func (r *Remote) Follow(request *http.Request, user User) (context.Context, cont
 		ended: followed.ended, look: followed.look,
 		lasts: func(ctx context.Context) (time.Duration, error) {
 			asked := r.c.Now()
-			got, err := r.askFor(ctx, url.Values{wire.FieldCookie: {cookie}})
+			got, err := r.askFor(ctx, url.Values{wire.FieldCookie: {cookie}, wire.FieldOpen: {"1"}})
 			if err != nil {
 				return 0, err
 			}

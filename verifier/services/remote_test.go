@@ -463,3 +463,30 @@ func TestRemoteConfig(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// P2: whoever follows what is open asks for heartbeats at every verifier; a request does not.
+func TestP2_FollowersAskForHeartbeatsElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.remote(nil)
+	asked := make(chan string, 100)
+	w.mu.Lock()
+	w.around = func(_ string, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, request *http.Request) {
+			asked <- request.PostFormValue(wire.FieldOpen)
+			next.ServeHTTP(rw, request)
+		})
+	}
+	w.mu.Unlock()
+	p := w.signIn(w.clinic, "amara")
+	request := p.request("GET", "/socket")
+	verdict := r.Check(request)
+	if got := <-asked; got != "" || !verdict.Allowed {
+		t.Errorf("a request asks with open=%q: %s", got, code(verdict))
+	}
+	_, stop := r.Follow(request, verdict.User)
+	defer stop()
+	if got := <-asked; got != "1" {
+		t.Errorf("what is open asks with open=%q", got)
+	}
+}

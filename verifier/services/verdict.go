@@ -13,7 +13,7 @@ import (
 // verdict judges a request that a service has received: one of a page by its cookie, one to an API by its access token and proof. It says
 // why not: the service is going to tell the page, which may know.
 func (s *Services) verdict(w http.ResponseWriter, r *http.Request, env settings.Environment, _ Client) {
-	for _, name := range []string{wire.FieldCookie, wire.FieldToken, wire.FieldMethod, wire.FieldURL} {
+	for _, name := range []string{wire.FieldCookie, wire.FieldOpen, wire.FieldToken, wire.FieldMethod, wire.FieldURL} {
 		if _, ok := field(r, name); !ok {
 			invalid(w, http.StatusBadRequest, "the form must have "+name+" once at most")
 			return
@@ -24,7 +24,7 @@ func (s *Services) verdict(w http.ResponseWriter, r *http.Request, env settings.
 	case form.Has(wire.FieldCookie) == form.Has(wire.FieldToken):
 		invalid(w, http.StatusBadRequest, "the form must have either cookie or access_token")
 	case form.Has(wire.FieldCookie):
-		judged, err := s.Engine.Judge(r.Context(), env, form.Get(wire.FieldCookie))
+		judged, err := s.Engine.Judge(r.Context(), env, form.Get(wire.FieldCookie), form.Get(wire.FieldOpen) != "")
 		v := s.of(judged.Session, err, false)
 		v.Fresh, v.Lasts, v.Proved, v.Renewal = judged.Fresh, judged.Lasts, judged.Session.Seq, judged.Renewal
 		api.WriteJSON(w, http.StatusOK, v)
