@@ -45,12 +45,13 @@ const (
 
 // Endings answers POST endings: the sessions of the environment that have ended since the last answer.
 type Endings struct {
-	Feed  string   `json:"feed"`
+	Feed  string   `json:"feed"` // empty where there is none
 	Next  uint64   `json:"next"`
 	Ended []string `json:"ended,omitempty"` // their IDs
 	// Lost says that there may be others: whatever the service keeps is to be forgotten.
 	Lost bool `json:"lost,omitempty"`
-	// Lease is for how long after the request was sent no ending is acknowledged that the service has not been told.
+	// Lease is for how long after the request was sent no ending is acknowledged that the service has not been told; 0: nothing may be kept,
+	// and there is no feed.
 	Lease int64 `json:"lease"`
 }
 

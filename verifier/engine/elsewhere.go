@@ -11,14 +11,12 @@ import (
 func (e *Engine) Hear(s session.Session) {
 	if s.State.EndedAt != 0 {
 		e.watches.tell(s)
-		e.feeds.tell(s)
 	}
 }
 
 // Recheck looks at every session that pages wait for here, for ends that were not heard of: the connection to the store may have been
 // lost meanwhile. Its error is the first of the store.
 func (e *Engine) Recheck(ctx context.Context) error {
-	e.feeds.miss()
 	for _, id := range e.watches.sessions() {
 		s, ok, err := e.store.Get(ctx, id, e.clock())
 		if err != nil {

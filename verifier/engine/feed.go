@@ -14,6 +14,7 @@ import (
 type Feed struct {
 	in          *feeds
 	environment string
+	client      string // whose process it is
 
 	// Guarded by in.mu.
 	said    uint64       // the number of the last ending
@@ -21,6 +22,8 @@ type Feed struct {
 	pending []session.ID // those after heard, the last one being number said
 	lost    bool         // more than fit: the process must forget everything
 	dropped bool
+	retired bool          // another one took its place: its lease is waited for, and not renewed
+	turn    uint64        // of the last question: who asked longer ago has a lower one
 	moved   chan struct{} // closed, and made anew, when heard or dropped changes
 	wake    chan struct{} // has something when there is an ending to tell
 	lease   *time.Timer
@@ -32,32 +35,65 @@ const (
 	// FeedHold is how long a question waits for an ending. It leaves a process two seconds to ask again.
 	FeedHold = time.Second
 
-	// MaxFeeds is how many processes can be told of the endings of one environment.
-	MaxFeeds   = 256
-	maxPending = 10_000 // endings of one feed; what is more makes the process forget everything
+	// MaxFeeds is how many processes can be told of the endings of one environment, and MaxClientFeeds how many of one service.
+	MaxFeeds       = 256
+	MaxClientFeeds = 64
+	maxPending     = 10_000 // endings of one feed; what is more makes the process forget everything
 )
 
 type feeds struct {
-	mu sync.Mutex
-	of map[string]map[*Feed]struct{} // by environment
+	mu    sync.Mutex
+	of    map[string]map[*Feed]struct{} // by environment
+	turns uint64
 }
 
-// OpenFeed begins to tell a process about the endings of an environment. It has its first lease. ok is false when there are MaxFeeds.
-func (e *Engine) OpenFeed(environment string) (feed *Feed, ok bool) { return e.feeds.open(environment) }
+// OpenFeed begins to tell a process of a service about the endings of an environment. It has its first lease. Where the service has
+// MaxClientFeeds, the one that has not asked for longest gives way. ok is false when there are MaxFeeds, and where nobody is told because
+// nobody may keep anything (FeedLease).
+func (e *Engine) OpenFeed(environment, client string) (feed *Feed, ok bool) {
+	if e.shared {
+		return nil, false
+	}
+	return e.feeds.open(environment, client)
+}
 
 // Presume counts a process that nobody has heard of yet: before a restart one may have been given a lease.
-func (e *Engine) Presume(environment string) { e.feeds.open(environment) }
+func (e *Engine) Presume(environment string) { e.OpenFeed(environment, "") }
 
-func (f *feeds) open(environment string) (*Feed, bool) {
+func (f *feeds) open(environment, client string) (*Feed, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.of[environment]) >= MaxFeeds {
+	asking, its, itsAsking := 0, 0, 0
+	var oldest *Feed
+	for feed := range f.of[environment] {
+		mine := feed.client == client
+		if mine {
+			its++
+		}
+		if feed.retired {
+			continue
+		}
+		asking++
+		if mine {
+			itsAsking++
+			if oldest == nil || feed.turn < oldest.turn {
+				oldest = feed
+			}
+		}
+	}
+	full := itsAsking >= MaxClientFeeds
+	if its >= MaxFeeds || asking >= MaxFeeds && !full {
 		return nil, false
+	}
+	if full {
+		// Its process may use what it keeps until its lease is over, so endings wait for that all the same.
+		oldest.retired, oldest.pending = true, nil
 	}
 	if f.of[environment] == nil {
 		f.of[environment] = map[*Feed]struct{}{}
 	}
-	feed := &Feed{in: f, environment: environment, moved: make(chan struct{}), wake: make(chan struct{}, 1)}
+	f.turns++
+	feed := &Feed{in: f, environment: environment, client: client, turn: f.turns, moved: make(chan struct{}), wake: make(chan struct{}, 1)}
 	feed.lease = time.AfterFunc(Lease, feed.Drop)
 	f.of[environment][feed] = struct{}{}
 	return feed, true
@@ -70,11 +106,11 @@ func (f *Feed) Drop() {
 	f.drop()
 }
 
-// Over reports whether the feed was dropped.
+// Over reports whether nobody is told any more.
 func (f *Feed) Over() bool {
 	f.in.mu.Lock()
 	defer f.in.mu.Unlock()
-	return f.dropped
+	return f.dropped || f.retired
 }
 
 func (f *Feed) drop() {
@@ -106,10 +142,12 @@ func (f *Feed) Next(ctx context.Context, heard uint64) (ended []session.ID, next
 	}
 	f.in.mu.Lock()
 	defer f.in.mu.Unlock()
-	if f.dropped || !f.lease.Stop() {
+	if f.dropped || f.retired || !f.lease.Stop() {
 		return nil, 0, false, false
 	}
 	f.lease.Reset(Lease)
+	f.in.turns++
+	f.turn = f.in.turns
 	ended = append(ended, f.pending...)
 	return ended, f.said, f.lost, true
 }
@@ -118,6 +156,9 @@ func (f *Feed) Next(ctx context.Context, heard uint64) (ended []session.ID, next
 func (f *Feed) note(heard uint64) bool {
 	f.in.mu.Lock()
 	defer f.in.mu.Unlock()
+	if f.retired {
+		return false
+	}
 	if f.dropped || heard > f.said || heard < f.heard {
 		f.drop()
 		return false
@@ -149,6 +190,9 @@ func (f *feeds) tell(s session.Session) {
 	defer f.mu.Unlock()
 	for feed := range f.of[s.User.Environment] {
 		feed.said++
+		if feed.retired {
+			continue
+		}
 		if len(feed.pending) >= maxPending {
 			feed.pending, feed.lost = nil, true
 		}
@@ -159,21 +203,8 @@ func (f *feeds) tell(s session.Session) {
 	}
 }
 
-// miss has every process forget everything: endings may have been missed.
-func (f *feeds) miss() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, all := range f.of {
-		for feed := range all {
-			feed.said++
-			feed.pending, feed.lost = nil, true
-			feed.nudge()
-		}
-	}
-}
-
 // FeedLease is for how long a process may use what it keeps, from when it asked; 0: it must keep nothing, because other verifiers end
-// sessions too and do not wait for it.
+// sessions too and do not wait for it. Then there are no feeds.
 func (e *Engine) FeedLease() time.Duration {
 	if e.shared {
 		return 0

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,9 +41,9 @@ func over(done <-chan struct{}) bool {
 func TestB6_EndingsWaitForWhoeverKeepsVerdicts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newFeeds()
-		a, _ := e.OpenFeed("clinic")
-		b, _ := e.OpenFeed("clinic")
-		other, _ := e.OpenFeed("bank")
+		a, _ := e.OpenFeed("clinic", "app")
+		b, _ := e.OpenFeed("clinic", "app")
+		other, _ := e.OpenFeed("bank", "app")
 		defer a.Drop()
 		defer b.Drop()
 		defer other.Drop()
@@ -81,7 +82,7 @@ func TestB6_EndingsWaitForWhoeverKeepsVerdicts(t *testing.T) {
 func TestP4_ALeaseEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newFeeds()
-		feed, _ := e.OpenFeed("clinic")
+		feed, _ := e.OpenFeed("clinic", "app")
 		e.Presume("clinic")
 		began := time.Now()
 		for range 5 { // each question renews the lease, and waits for its hold
@@ -105,7 +106,7 @@ func TestP4_ALeaseEnds(t *testing.T) {
 			t.Errorf("left: %v", e.feeds.of)
 		}
 		// Somebody who waits for the acknowledgement may give up.
-		late, _ := e.OpenFeed("clinic")
+		late, _ := e.OpenFeed("clinic", "app")
 		defer late.Drop()
 		e.feeds.tell(endingOf(2, "clinic"))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -122,14 +123,14 @@ func TestP8_FeedsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newFeeds()
 		var all []*Feed
-		for range MaxFeeds {
-			feed, ok := e.OpenFeed("clinic")
+		for n := range MaxFeeds {
+			feed, ok := e.OpenFeed("clinic", strconv.Itoa(n/MaxClientFeeds))
 			if !ok {
 				t.Fatal("refused")
 			}
 			all = append(all, feed)
 		}
-		if _, ok := e.OpenFeed("clinic"); ok {
+		if _, ok := e.OpenFeed("clinic", "app"); ok {
 			t.Error("one too many")
 		}
 		for range maxPending + 1 {
@@ -174,8 +175,8 @@ func TestP8_FeedsAreBounded(t *testing.T) {
 	})
 }
 
-// P4: where several verifiers end sessions, no application keeps verdicts, and each is told of what the others do and may have done.
-func TestP4_FeedsOfSeveralVerifiers(t *testing.T) {
+// P4: where several verifiers end sessions, no application keeps verdicts, so nobody is told and nothing waits.
+func TestP4_NothingIsKeptWhereSeveralVerifiersEndSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newFeeds()
 		if e.FeedLease() != Lease {
@@ -185,20 +186,59 @@ func TestP4_FeedsOfSeveralVerifiers(t *testing.T) {
 		if e.FeedLease() != 0 {
 			t.Error("a lease although others end sessions")
 		}
-		feed, _ := e.OpenFeed("clinic")
-		defer feed.Drop()
-		s := endingOf(1, "clinic")
-		e.Hear(s) // it lives
-		s.State.EndedAt = 1
-		e.Hear(s)
-		if ended, next, lost, _ := feed.Next(t.Context(), 0); len(ended) != 1 || next != 1 || lost {
-			t.Errorf("%v %d %t", ended, next, lost)
+		if _, ok := e.OpenFeed("clinic", "app"); ok {
+			t.Error("a feed although nothing may be kept")
 		}
-		if err := e.Recheck(t.Context()); err != nil { // the connection was lost
-			t.Fatal(err)
+		e.Presume("clinic")
+		e.feeds.tell(endingOf(1, "clinic"))
+		if !over(settling(e, "clinic")) {
+			t.Error("an ending waits for nobody")
 		}
-		if ended, next, lost, _ := feed.Next(t.Context(), 1); len(ended) != 0 || next != 2 || !lost {
-			t.Errorf("%v %d %t", ended, next, lost)
+	})
+}
+
+// P8, P4: a service that opens feeds without end takes no room from others, and the feed that gives way is one that nobody asks for; but
+// endings wait for its lease.
+func TestP8_FeedsOfOneServiceAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newFeeds()
+		asking, _ := e.OpenFeed("clinic", "app")
+		left, _ := e.OpenFeed("clinic", "app")
+		theirs, _ := e.OpenFeed("clinic", "other")
+		asking.Next(t.Context(), 0)
+		began := time.Now()
+		for range MaxClientFeeds - 1 { // one more than there is room for
+			if _, ok := e.OpenFeed("clinic", "app"); !ok {
+				t.Fatal("refused")
+			}
+		}
+		if !left.Over() || asking.Over() || theirs.Over() {
+			t.Fatalf("over: the one that nobody asks for %t, the one that asks %t, the other service's %t", left.Over(), asking.Over(), theirs.Over())
+		}
+		e.feeds.tell(endingOf(1, "clinic"))
+		for feed := range e.feeds.of["clinic"] {
+			if feed != left {
+				feed.note(1)
+			}
+		}
+		done := settling(e, "clinic")
+		if _, _, _, ok := left.Next(t.Context(), 1); ok || over(done) {
+			t.Errorf("a feed that gave way goes on: %t; acknowledged before its lease is over: %t", ok, over(done))
+		}
+		if <-done; time.Since(began) > Lease {
+			t.Errorf("acknowledged after %s", time.Since(began))
+		}
+		opened := 0
+		for range 10 * MaxFeeds {
+			if _, ok := e.OpenFeed("clinic", "app"); ok {
+				opened++
+			}
+		}
+		if n := len(e.feeds.of["clinic"]); n > MaxFeeds+1 || opened == 0 {
+			t.Errorf("%d feeds, %d of them just opened", n, opened)
+		}
+		if _, ok := e.OpenFeed("clinic", "third"); !ok {
+			t.Error("one service has taken the others' room")
 		}
 	})
 }

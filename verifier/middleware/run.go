@@ -17,14 +17,18 @@ func (r *Remote) Run(ctx context.Context) {
 	feed, after := "", uint64(0)
 	for ctx.Err() == nil {
 		heard, sent, err := r.hear(ctx, feed, after)
-		if err != nil {
+		if err != nil || heard.Lease <= 0 { // nobody answers, or nothing may be kept
 			r.cache.deaf()
 			feed, after = "", 0
 			pause(ctx, askAgain)
 			continue
 		}
 		r.cache.heard(heard, sent)
+		another := feed != "" && heard.Feed != feed
 		feed, after = heard.Feed, heard.Next
+		if another { // a restart; or one verifier after another answers, and then there would be no pause
+			pause(ctx, askAgain)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/curfew-project/curfew/shared/wire"
 	"github.com/curfew-project/curfew/verifier/api"
@@ -32,6 +33,10 @@ func (s *Services) endings(w http.ResponseWriter, r *http.Request, env settings.
 		invalid(w, http.StatusBadRequest, "the form must have feed and after once, and after is a number")
 		return
 	}
+	if s.Engine.FeedLease() == 0 {
+		nothingKept(w, r)
+		return
+	}
 	known, ok := s.feeds.get(name)
 	if !ok || known.environment != env.ID || known.client != client.ID {
 		s.begin(w, env, client)
@@ -50,13 +55,24 @@ func (s *Services) endings(w http.ResponseWriter, r *http.Request, env settings.
 	api.WriteJSON(w, http.StatusOK, answer)
 }
 
+// nothingKept answers where no process may keep anything. It takes as long as for others, so that nobody asks without a pause.
+func nothingKept(w http.ResponseWriter, r *http.Request) {
+	hold := time.NewTimer(engine.FeedHold)
+	defer hold.Stop()
+	select {
+	case <-hold.C:
+		api.WriteJSON(w, http.StatusOK, wire.Endings{Lost: true})
+	case <-r.Context().Done():
+	}
+}
+
 func (s *Services) begin(w http.ResponseWriter, env settings.Environment, client Client) {
 	name, err := text(s.Random)
 	if err != nil {
 		api.WriteJSON(w, http.StatusServiceUnavailable, failure{Error: "temporarily_unavailable"})
 		return
 	}
-	opened, ok := s.Engine.OpenFeed(env.ID)
+	opened, ok := s.Engine.OpenFeed(env.ID, client.ID)
 	if !ok {
 		w.Header().Set("Retry-After", "5")
 		api.WriteJSON(w, http.StatusTooManyRequests, failure{"temporarily_unavailable", "too many processes are told of endings"})

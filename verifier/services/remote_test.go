@@ -490,3 +490,32 @@ func TestP2_FollowersAskForHeartbeatsElsewhere(t *testing.T) {
 		t.Errorf("what is open asks with open=%q", got)
 	}
 }
+
+// P4, P8: where several verifiers end sessions a process that asks for endings is not told any, holds nobody up, keeps nothing, and is not
+// answered before a pause.
+func TestP8_AskingForEndingsWhereNothingIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.shared = true
+	w.boot()
+	began := time.Now()
+	r := w.remote(nil)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go r.Run(ctx)
+	needs.Until(t, "two questions for endings", func() bool { return w.count("endings") == 2 })
+	if passed := time.Since(began); passed < engine.FeedHold {
+		t.Errorf("the second question came after %s", passed)
+	}
+	p := w.signIn(w.clinic, "amara")
+	for n := range 3 {
+		before := w.count("verdict")
+		if got := code(r.Check(p.request("GET", "/"))); got != "allowed amara" || w.count("verdict") != before+1 {
+			t.Errorf("request %d: %s, %d questions", n, got, w.count("verdict")-before)
+		}
+	}
+	p.end()
+	if got := code(r.Check(p.request("GET", "/"))); got != "401 session_ended ended_by_admin" {
+		t.Error(got)
+	}
+}

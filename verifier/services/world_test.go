@@ -49,6 +49,7 @@ type world struct {
 	clients *services.Clients
 
 	mu     sync.Mutex
+	shared bool // other verifiers use the store too
 	mux    *http.ServeMux
 	now    int64
 	asked  map[string]int // requests, by endpoint
@@ -94,6 +95,7 @@ func (w *world) boot() {
 		w.t.Fatal(err)
 	}
 	w.Engine, err = engine.New(engine.Config{Store: w.store, Ring: ring, Random: rand.Reader, Renewal: policy.MaxCookieRenewal,
+		Replicated: w.shared,
 		Now: func() time.Time {
 			w.mu.Lock()
 			defer w.mu.Unlock()
