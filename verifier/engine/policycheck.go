@@ -162,10 +162,12 @@ func (e *Engine) Confirm(ctx context.Context, env settings.Environment, claim Cl
 	return e.keepSecrets(ctx, claim)
 }
 
-// EndChecked ends a session by the outcome of its policy check: wire.ProviderRefused or wire.UserMismatch.
+// EndChecked ends a session by the outcome of its policy check: wire.ProviderRefused or wire.UserMismatch. It returns when no process
+// uses a verdict from before any more (Settle).
 func (e *Engine) EndChecked(ctx context.Context, env settings.Environment, claim Claim, reason wire.Reason, detail string) error {
 	e.recordRefusal(env, claim.Session, e.clock(), wire.SignInFailed, detail)
 	_, err := e.end(ctx, claim.Session, reason, e.clock())
+	e.Settle(ctx, env.ID)
 	return err
 }
 

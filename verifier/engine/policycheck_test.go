@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/curfew-project/curfew/shared/policy"
@@ -182,6 +183,37 @@ func TestA5B2_TheProvidersWordEndsTheSession(t *testing.T) {
 			t.Errorf("%s: the audit does not say why: %+v", name, got)
 		}
 	}
+}
+
+// P4: what the provider's word has ended is not reported as done while an application's process may use a verdict from before.
+func TestP4_TheProvidersWordIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		b := w.signedIn(free)
+		b.keepOn(60 * minute)
+		feed, ok := w.OpenFeed(free.ID, "app")
+		if !ok {
+			t.Fatal("no feed")
+		}
+		defer feed.Drop()
+		done := make(chan error, 1)
+		claim := w.claim(b)
+		go func() { done <- w.EndChecked(context.Background(), free, claim, wire.ProviderRefused, "invalid_grant") }()
+		synctest.Wait()
+		if len(done) != 0 {
+			t.Error("done before a process that keeps verdicts has heard")
+		}
+		ids, next, _, _ := feed.Next(t.Context(), 0)
+		if len(ids) != 1 || ids[0] != claim.Session.ID {
+			t.Errorf("told of %v", ids)
+		}
+		go feed.Next(t.Context(), next)
+		synctest.Wait()
+		if len(done) != 1 {
+			t.Fatal("not done although it has heard")
+		}
+		w.must(<-done)
+	})
 }
 
 // A7: how long a session goes on while the provider cannot be asked.
