@@ -14,15 +14,15 @@ func TestCluster(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
 	t.Run("Contract", func(t *testing.T) {
 		t.Parallel()
-		storetest.Run(t, func(t testing.TB) session.Store { return open(t, options(nodes[0]).WithPartitions(5)) })
+		storetest.Run(t, func(t testing.TB) session.Store { return open(t, options(nodes...).WithPartitions(5)) })
 	})
 	t.Run("P4_EndedEverywhere", func(t *testing.T) {
 		t.Parallel()
-		endedEverywhere(t, options(nodes[1]), 300)
+		endedEverywhere(t, options(nodes...), 300)
 	})
 	t.Run("EveryNodeHasItsShare", func(t *testing.T) {
 		t.Parallel()
-		store := open(t, options(nodes[2]))
+		store := open(t, options(nodes...))
 		for n := range 200 {
 			create(t, store, n)
 		}

@@ -23,14 +23,7 @@ func TestP4_FailoverToAReplica(t *testing.T) {
 			eventually(t, both[1], n, ending(start+1))
 		}
 	}
-	offset := func(s *redistest.Server, field string) string {
-		_, rest, _ := strings.Cut(s.Do("INFO", "replication"), field+":")
-		value, _, _ := strings.Cut(rest, "\r")
-		return value
-	}
-	needs.Until(t, "the replica to have everything", func() bool {
-		return offset(master, "master_repl_offset") == offset(replica, "slave_repl_offset")
-	})
+	inStep(t, master, replica)
 	master.Kill()
 	needs.Until(t, "the replica to take over", func() bool { return strings.Contains(replica.Do("INFO", "replication"), "role:master") })
 	for _, store := range both {
@@ -50,4 +43,12 @@ func TestP4_FailoverToAReplica(t *testing.T) {
 		t.Error("what ended on the new master lives")
 	}
 	needs.Until(t, "memory to be used again", func() bool { return lives(t, both[1], 3) && both[1].Remembers(numbered(3).ID, start) })
+}
+
+// inStep waits until a replica has everything.
+func inStep(t *testing.T, master, replica *redistest.Server) {
+	t.Helper()
+	needs.Until(t, "the replica to have everything", func() bool {
+		return replication(master, "master_repl_offset") == replication(replica, "slave_repl_offset")
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -21,12 +20,14 @@ import (
 //     lease runs from the instant before it asked. When anything of its subscription is lost, or a renewal is late, it forgets all that it
 //     knew and begins again under another name.
 //   - Who made a change acknowledges it when everybody who was in the register after the change has said that they applied it, or is no
-//     longer there, or has not raised its number for a whole lease as measured here: its lease has then run out (told.go).
+//     longer there, or has not raised its number for a whole lease of its own as measured here: its lease has then run out (told.go).
+//   - By a master that may lack names, nobody acknowledges anything before those leases have run out (master.go).
 //
 // So nobody's memory outlives the acknowledgement of a change. No clock of Redis is in this, and of the verifiers' own only how fast they go.
 type hearing struct {
-	name  incarnation
-	lease atomic.Pointer[lease]
+	name   incarnation
+	master string // where it is registered
+	lease  atomic.Pointer[lease]
 }
 
 // incarnation names a verifier from one beginning of its hearing to its end.
@@ -161,14 +162,20 @@ func (s *Store) renew(ctx context.Context, h *hearing, sub *redisconn.Subscripti
 	}
 	last := ""
 	if *number > 0 {
-		last = strconv.FormatUint(*number, 10)
+		last = registration(*number, s.lease)
 	}
 	*number++
-	went, err := s.conn.Run(ctx, renew, []string{s.layout.replicas()}, []string{string(h.name[:]), last, strconv.FormatUint(*number, 10)}).AsInt64()
-	switch {
-	case err != nil:
+	args := []string{string(h.name[:]), last, registration(*number, s.lease), decimal(s.lease.Milliseconds())}
+	answer, err := s.conn.Run(ctx, renew, []string{s.layout.replicas()}, args).ToMessage()
+	if err != nil {
 		return s.conn.Problem("renew", err)
-	case went != 1:
+	}
+	master, err := answer.ToString()
+	if err == nil && h.master == "" {
+		h.master = s.saw(master).id
+	}
+	switch {
+	case err != nil || master != h.master: // 0 is no text
 		return errNotMine
 	case *number > 1 && !h.holds(s.clock()):
 		return errLate // others may count this name as gone

@@ -99,14 +99,23 @@ if was and tonumber(string.match(was, ' (%S+)$')) > tonumber(ARGV[2]) then retur
 redis.call('DEL', KEYS[1])
 return redis.call('ZREM', KEYS[2], ARGV[1])`)
 
-// renew says that a verifier goes on answering from memory. KEYS: register. ARGV: who, the last number or nothing, the next number. It
-// gives 0 where that is not the last number: what Redis has is not what it had.
+// renew says that a verifier goes on answering from memory. KEYS: register. ARGV: who, the last entry or nothing, the next entry, the lease.
+// It gives 0 where that is not the last entry: what Redis has is not what it had. Else it gives the master's replication ID.
 var renew = redisconn.NewScript(`#!lua flags=allow-oom
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-return 1`)
+if ARGV[2] == '' and tonumber(redis.call('HGET', KEYS[1], 'longest') or '0') < tonumber(ARGV[4]) then
+  redis.call('HSET', KEYS[1], 'longest', ARGV[4])
+end
+return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')`)
 
-// strike removes a verifier that has not renewed. KEYS: register. ARGV: who, its last number.
+// registered reads the register and by which master, in one step. KEYS: register. It gives the master's replication ID, since which offset
+// it is one where it was a replica before, or -1, and the register.
+var registered = redisconn.NewScript(`#!lua flags=allow-oom
+local info = redis.call('INFO', 'replication')
+return {string.match(info, 'master_replid:(%x+)'), string.match(info, 'second_repl_offset:(%-?%d+)') or '-1', redis.call('HGETALL', KEYS[1])}`)
+
+// strike removes a verifier that has not renewed. KEYS: register. ARGV: who, its last entry.
 var strike = redisconn.NewScript(`#!lua flags=allow-oom
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 return redis.call('HDEL', KEYS[1], ARGV[1])`)

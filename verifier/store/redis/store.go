@@ -38,7 +38,8 @@ type Options struct {
 	// and a prefix shares the sessions.
 	Prefix string
 	// Lease is how long a verifier may answer from memory without having proved again that it hears every change, and so
-	// the longest that an ending waits for a verifier that has vanished: 200ms to 10s. 0 means DefaultLease.
+	// the longest that an ending waits for a verifier that has vanished: 200ms to 10s. 0 means DefaultLease. Verifiers may differ in it:
+	// each is waited for by its own.
 	Lease time.Duration
 	// Remember is how many living sessions are kept in memory, about half a kilobyte each: 64 and more. 0 means DefaultRemember.
 	Remember int
@@ -55,6 +56,8 @@ const (
 	DefaultRemember = 100_000
 
 	defaultPartitions = 256
+
+	leastLease, mostLease = 200 * time.Millisecond, 10 * time.Second
 )
 
 // Durability is what the store demands of Redis before it acknowledges anything (P7). It is a closed type.
@@ -99,6 +102,7 @@ type Store struct {
 	deaf     atomic.Pointer[deaf]
 	told     told
 	register register
+	sights   sights
 	acks     acks
 	later    later
 
@@ -141,8 +145,8 @@ func (o *Options) complete() error {
 	switch {
 	case !goodPrefix.MatchString(o.Prefix):
 		return fmt.Errorf("%w: prefix is %q; allowed: 1 to 64 of a-z, 0-9, _ and -", ErrOptions, o.Prefix)
-	case o.Lease < 200*time.Millisecond || o.Lease > 10*time.Second:
-		return fmt.Errorf("%w: lease is %s; allowed: 200ms to 10s", ErrOptions, o.Lease)
+	case o.Lease < leastLease || o.Lease > mostLease:
+		return fmt.Errorf("%w: lease is %s; allowed: %s to %s", ErrOptions, o.Lease, leastLease, mostLease)
 	case o.Remember < 64:
 		return fmt.Errorf("%w: remember is %d; allowed: 64 and more", ErrOptions, o.Remember)
 	case !o.Durability.Valid():

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,13 +19,29 @@ import (
 	"github.com/curfew-project/curfew/wasm/needs"
 )
 
-// options are for a store of its own on a server: nobody else has its prefix.
-func options(server *redistest.Server) redis.Options {
-	return redis.Options{
-		Redis: redisconn.Options{Addresses: []string{server.Address}, Timeout: 20 * time.Second}, // machines that test are slow
+// options are for a store of its own on a server, of which a cluster has several: nobody else has its prefix.
+func options(servers ...*redistest.Server) redis.Options {
+	o := redis.Options{
+		Redis: redisconn.Options{Addresses: []string{servers[0].Address}, Timeout: 20 * time.Second}, // machines that test are slow
 		Clock: time.Now, Random: rand.Reader, Prefix: fmt.Sprintf("test-%d", prefixes.Add(1)),
 		Lease: 10 * time.Second,
 	}
+	vouch(o.Prefix, servers...)
+	return o
+}
+
+// vouch says what is true in a test that has just begun: no verifier is missing in the register, so that nobody waits for one.
+func vouch(prefix string, servers ...*redistest.Server) {
+	for _, server := range servers { // all but one of a cluster's refuse it
+		server.Do("HSET", "{"+prefix+"}replicas", "master", replication(server, "master_replid"))
+	}
+}
+
+// replication is a field of what a server says of its replication.
+func replication(server *redistest.Server, field string) string {
+	_, rest, _ := strings.Cut(server.Do("INFO", "replication"), "\n"+field+":")
+	value, _, _ := strings.Cut(rest, "\r")
+	return value
 }
 
 var prefixes atomic.Int64
@@ -56,6 +73,7 @@ func inFolder(server *redistest.Server) storetest.OpenIn {
 	return func(t testing.TB, dir string) session.Store {
 		o := options(server).WithPartitions(3)
 		o.Prefix = fmt.Sprintf("dir-%x", sha256.Sum256([]byte(dir)))[:40]
+		vouch(o.Prefix, server)
 		return open(t, o)
 	}
 }

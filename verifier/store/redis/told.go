@@ -84,28 +84,33 @@ func (s *Store) everybody(ctx context.Context, changes []*telling) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 5*s.lease, ErrUnconfirmed)
-	defer cancel()
 	others, err := s.register.read(ctx)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 4*s.lease+others.longest+max(0, s.held(others)), ErrUnconfirmed)
+	defer cancel()
 	own := s.hearing.Load()
-	since := map[incarnation]time.Time{} // when a number that has not moved was first seen
-	numbers := map[incarnation]string{}
+	since := map[incarnation]time.Time{} // when an entry that has not changed was first seen
+	entries := map[incarnation]string{}
 	from := s.clock()
-	for name, number := range others {
-		since[name], numbers[name] = from, number
+	for name, entry := range others.names {
+		since[name], entries[name] = from, entry
 	}
 	again := time.NewTicker(s.lease / 4)
 	defer again.Stop()
 	for {
-		open := s.missing(changes, numbers, own)
-		if open == nil {
+		held, arrived := s.held(others), (chan struct{})(nil)
+		if open := s.missing(changes, entries, own); open != nil {
+			arrived = open.arrived
+		} else if held <= 0 {
+			if !others.complete {
+				s.vouch(ctx, others.master.id)
+			}
 			return nil
 		}
 		select {
-		case <-open.arrived:
+		case <-arrived:
 			continue
 		case <-ctx.Done():
 			if context.Cause(ctx) == ErrUnconfirmed {
@@ -114,24 +119,27 @@ func (s *Store) everybody(ctx context.Context, changes []*telling) error {
 			return ctx.Err()
 		case <-again.C:
 		}
-		now, err := s.register.read(ctx)
-		if err != nil {
+		master := others.master.id
+		if others, err = s.register.read(ctx); err != nil {
 			return err
 		}
+		if others.master.id != master { // which may have lost the change, too
+			return &redisconn.Error{What: "confirm", Where: s.where, Kind: ErrUnconfirmed, Err: errNotMine}
+		}
 		at := s.clock()
-		for name, number := range numbers {
-			switch fresh, there := now[name]; {
+		for name, entry := range entries {
+			switch fresh, there := others.names[name]; {
 			case !there:
-				delete(numbers, name)
-			case fresh != number:
-				numbers[name], since[name] = fresh, at
-			case at.Sub(since[name]) >= s.lease: // its lease has run out
-				delete(numbers, name)
-				s.conn.Run(ctx, strike, []string{s.layout.replicas()}, []string{string(name[:]), number})
+				delete(entries, name)
+			case fresh != entry:
+				entries[name], since[name] = fresh, at
+			case at.Sub(since[name]) >= leaseOf(entry): // it has run out
+				delete(entries, name)
+				s.conn.Run(ctx, strike, []string{s.layout.replicas()}, []string{string(name[:]), entry})
 			}
 		}
 		own = s.hearing.Load()
-		s.repeat(ctx, changes, numbers, own)
+		s.repeat(ctx, changes, entries, own)
 	}
 }
 
