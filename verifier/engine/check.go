@@ -26,11 +26,16 @@ func (e *Engine) fresh(ctx context.Context, env settings.Environment, cookie str
 	if err != nil {
 		return session.Session{}, 0, err
 	}
-	// A cookie that is good for longer than any is made by a clock that is right was made by one that was ahead, or ours was set back.
-	if now >= expires || expires > now+(e.renewal+maxAhead).Milliseconds() {
+	if e.isStale(expires, now) {
 		return session.Session{}, 0, stale(s, now)
 	}
 	return s, expires, nil
+}
+
+// isStale reports whether a cookie that says when it goes stale is. One that is good for longer than any is made by a clock that is right was
+// made by one that was ahead, or ours was set back.
+func (e *Engine) isStale(expires, now int64) bool {
+	return now >= expires || expires > now+(e.renewal+maxAhead).Milliseconds()
 }
 
 func stale(s session.Session, now int64) *Refusal {

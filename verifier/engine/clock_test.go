@@ -28,6 +28,15 @@ func TestP1P4_AClockThatIsBehind(t *testing.T) {
 		if !errors.As(err, &refused) || refused.Refusal.Error != try.want {
 			t.Errorf("%s: %v; want %s", name, err, try.want)
 		}
+		for _, open := range []bool{false, true} { // and what asks from another process
+			j, err := w.Judge(context.Background(), free, try.cookie, open)
+			if !errors.As(err, &refused) || refused.Refusal.Error != try.want || j.Fresh != 0 || (j.Lasts != 0) != (name == "living") {
+				t.Errorf("%s, open %t: %+v, %v; want %s", name, open, j, err, try.want)
+			}
+		}
+		if a, ok, err := w.Introspect(context.Background(), free, try.cookie); ok || err != nil {
+			t.Errorf("%s: introspection says active: %+v, %v", name, a, err)
+		}
 	}
 	w.pass(59 * minute) // a computer whose clock is a minute behind is an ordinary one
 	if _, err := w.Check(context.Background(), free, living.cookie); err != nil {

@@ -30,7 +30,7 @@ func (e *Engine) Introspect(ctx context.Context, env settings.Environment, token
 	switch {
 	case err != nil && (!errors.As(err, &refusal) || refusal.Refusal.Error == wire.Unavailable):
 		return Active{}, false, err
-	case err != nil || now >= expires:
+	case err != nil || now >= expires || !bound && e.isStale(expires, now):
 		return Active{}, false, nil
 	}
 	ends, _ := s.State.Ends()
@@ -67,7 +67,7 @@ func (e *Engine) Judge(ctx context.Context, env settings.Environment, cookie str
 		}
 	}
 	j := Judged{Session: s, Lasts: lasts(s, now), Renewal: e.renewal.Milliseconds()}
-	if now >= expires {
+	if e.isStale(expires, now) {
 		return j, stale(s, now)
 	}
 	j.Fresh = min(expires-now, j.Lasts)
@@ -75,6 +75,9 @@ func (e *Engine) Judge(ctx context.Context, env settings.Environment, cookie str
 }
 
 func lasts(s session.Session, now int64) int64 {
+	if s.State.Ended(now) { // also by a clock that is ahead of ours
+		return 0
+	}
 	ends, _ := s.State.Ends()
-	return max(min(ends-now, wire.MaxLasts), 0)
+	return min(ends-now, wire.MaxLasts)
 }

@@ -84,10 +84,11 @@ func (e *Engine) signOutHere(ctx context.Context, env settings.Environment, know
 	return nil
 }
 
-// endOthers ends the user's other sessions that began before this one was signed out, so that repeating an old sign-out does not
-// touch what came after it.
+// endOthers ends the user's other sessions: all that there are, also those that seem to begin later because another verifier's clock is
+// ahead. For a session that was signed out before, only those that began before that, so that repeating an old sign-out does not touch what
+// came after it.
 func (e *Engine) endOthers(ctx context.Context, s session.Session, now int64) error {
-	until := now
+	until := deadline.Never
 	if s.State.EndedAt != 0 {
 		until = s.State.EndedAt
 	}

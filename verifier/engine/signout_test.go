@@ -105,6 +105,19 @@ func TestB4_SignOutCanBeRepeated(t *testing.T) {
 	}
 }
 
+// B4: a session that was begun at a verifier whose clock is ahead is signed out like the others.
+func TestB4_SignOutReachesWhatBeganByAClockThatIsAhead(t *testing.T) {
+	w := newWorld(t)
+	here := w.signedIn(clinic)
+	w.pass(30 * second)
+	ahead := w.signedIn(clinic)
+	w.pass(-30 * second)
+	w.must(here.signOut())
+	if got := w.refusal(ahead.check()); got.Error != wire.SessionEnded || got.Reason != wire.SignedOutElsewhere {
+		t.Errorf("after the sign-out: %+v", got)
+	}
+}
+
 // P4 B1: a sign-in with the provider's old word, racing a sign-out of the same user, does not survive it.
 func TestP4_SignInRacingASignOut(t *testing.T) {
 	w := newWorld(t)
