@@ -45,15 +45,17 @@ const (
 	resubscribe = 500 * time.Millisecond
 	// clocksDiffer is how far a verifier's clock may be from Redis's before an operator is told: deadlines are judged by the verifiers' own.
 	clocksDiffer = 2 * time.Second
-	// changingFor bounds how long one verifier may keep others from changing settings, and turnWithin how long it waits for its turn.
-	changingFor, turnWithin = 20 * time.Second, 30 * time.Second
-	turnPause               = 50 * time.Millisecond
+	// changingFor bounds how long one verifier may keep others from changing settings, changingLease how long one that has died in the midst
+	// of it does, and turnWithin how long a verifier waits for its turn.
+	changingFor, changingLease, turnWithin = 20 * time.Second, 3 * time.Second, 30 * time.Second
+	turnPause                              = 50 * time.Millisecond
 )
 
 // redisOptions is how Redis is reached.
 func redisOptions(r *config.Redis) redisconn.Options {
 	options := redisconn.Options{Addresses: r.Addresses, Sentinel: r.Sentinel, SentinelUsername: r.SentinelUsername, SentinelPasswordFile: r.SentinelPasswordFile,
-		Username: r.Username, PasswordFile: r.PasswordFile, Timeout: time.Duration(r.Timeout)}
+		Username: r.Username, PasswordFile: r.PasswordFile, Timeout: time.Duration(r.Timeout),
+		Replicated: r.Durability == config.DurabilityRequired}
 	if t := r.TLS; t != nil {
 		options.TLS = &redisconn.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName}
 	}
@@ -156,7 +158,7 @@ func (r *replicas) turn(ctx context.Context) (done func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, turnWithin)
 	defer cancel()
 	for {
-		done, ok, err := r.presence.Claim(ctx, "settings", changingFor)
+		done, ok, err := r.presence.Hold(ctx, "settings", changingLease, changingFor)
 		if err != nil || ok {
 			return done, err
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -148,6 +149,33 @@ func (p *Presence) Claim(ctx context.Context, task string, within time.Duration)
 		return nil, false, nil
 	}
 	return nil, false, err
+}
+
+var prolong = redisconn.NewScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0`)
+
+// Hold is Claim for a task of unknown length: it is held until done is called, and for most at most. When the verifier that holds it dies,
+// it is free after lease.
+func (p *Presence) Hold(ctx context.Context, task string, lease, most time.Duration) (done func(), ok bool, err error) {
+	release, ok, err := p.Claim(ctx, task, lease)
+	if !ok {
+		return nil, false, err
+	}
+	holding, stop := context.WithTimeout(context.WithoutCancel(ctx), most)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		ticker := time.NewTicker(lease / 3)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-holding.Done():
+				return
+			case <-ticker.C:
+				// One that fails is followed by another before the lease is over.
+				p.conn.Run(holding, prolong, []string{p.base + "task:" + task}, []string{p.name, strconv.FormatInt(lease.Milliseconds(), 10)})
+			}
+		}
+	})
+	return func() { stop(); renewing.Wait(); release() }, true, nil
 }
 
 // ErrKeys is in the tree of the error for verifiers whose keys differ.

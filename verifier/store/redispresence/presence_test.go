@@ -3,6 +3,7 @@ package redispresence_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -122,4 +123,58 @@ func TestP6_KeysAreCompared(t *testing.T) {
 	if err := redispresence.Compare(of("a", "a"), nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// A task of unknown length is held while it lasts, however short the lease; of a verifier that has died it is free after that.
+func TestATaskIsHeld(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	dying := dial(t, redis)
+	one, two := redispresence.New(dying, "", "one"), redispresence.New(dial(t, redis), "", "two")
+	const lease = time.Second
+	done, ok, err := one.Hold(t.Context(), "settings", lease, time.Minute)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	left := func() int64 {
+		t.Helper()
+		n, err := strconv.ParseInt(redis.Do("PTTL", "{curfew:verifiers}task:settings"), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for renewals, last := 0, left(); renewals < 5; {
+		now := left()
+		if now < 0 {
+			t.Fatal("it was let go of while it lasted")
+		}
+		if now > last {
+			renewals++
+		}
+		last = now
+	}
+	if _, ok, err := two.Hold(t.Context(), "settings", lease, time.Minute); ok || err != nil {
+		t.Errorf("the other has it too: %t, %v", ok, err)
+	}
+	done()
+	done, ok, err = one.Hold(t.Context(), "settings", lease, time.Minute)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	dying.Close() // as a verifier that dies
+	for until := time.Now().Add(time.Minute); ; {
+		last, ok, err := two.Hold(t.Context(), "settings", lease, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			last()
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("what a dead verifier had is never free")
+		}
+	}
+	done()
 }
