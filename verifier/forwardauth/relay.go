@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,14 @@ type Relay struct {
 
 var relayed = form{name: "relay"}
 
+// proxys are headers in which the reverse proxy tells who it was asked by.
+var proxys = []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded"}
+
+// ours reports whether a header is one of the relay's, in any spelling: applications behind CGI and its kin read an underscore as a hyphen.
+func ours(name string) bool {
+	return strings.HasPrefix(strings.ReplaceAll(strings.ToLower(name), "_", "-"), "curfew-")
+}
+
 // NewRelay passes requests on to the applications of some environments, by their IDs, and cuts all of them off when life ends. transport nil
 // is the usual one.
 func NewRelay(auth *ForwardAuth, upstreams map[string]*url.URL, transport http.RoundTripper, log *slog.Logger, life context.Context) http.Handler {
@@ -39,8 +48,9 @@ func NewRelay(auth *ForwardAuth, upstreams map[string]*url.URL, transport http.R
 			Rewrite: func(p *httputil.ProxyRequest) {
 				p.SetURL(upstream)
 				p.Out.Host = p.In.Host
-				for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded"} { // the proxy's word
-					if values, ok := p.In.Header[name]; ok {
+				// What a client names in Connection is gone by now (RFC 9110 section 7.6.1), and it may name what is ours or the proxy's.
+				for name, values := range p.In.Header {
+					if ours(name) || slices.Contains(proxys, name) {
 						p.Out.Header[name] = values
 					}
 				}
@@ -72,6 +82,10 @@ func (r *Relay) serve(w http.ResponseWriter, request *http.Request) {
 		r.auth.refuse(w, relayed, wire.Refusal{Error: wire.UnknownOrigin, Message: "no environment with an upstream in relay.upstreams has this host"})
 		return
 	}
+	if tunnel(request) {
+		r.auth.refuse(w, relayed, wire.Refusal{Error: wire.BadRequest, Message: "websocket is the only protocol that a connection can be upgraded to"})
+		return
+	}
 	if foreign(request, env) {
 		r.auth.engine.RecordRefusal(env, wire.CrossOrigin, "a relayed connection")
 		r.auth.refuse(w, relayed, wire.Refusal{Error: wire.CrossOrigin, Message: "the connection came from a page of another origin"})
@@ -84,8 +98,8 @@ func (r *Relay) serve(w http.ResponseWriter, request *http.Request) {
 	}
 	defer release()
 	for name := range request.Header {
-		if strings.HasPrefix(strings.ReplaceAll(strings.ToLower(name), "_", "-"), "curfew-") {
-			delete(request.Header, name) // applications behind CGI and its kin read an underscore as a hyphen
+		if ours(name) {
+			delete(request.Header, name)
 		}
 	}
 	identity := http.Header{}
@@ -100,7 +114,16 @@ func (r *Relay) serve(w http.ResponseWriter, request *http.Request) {
 	if err := errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return
 	}
-	proxy.ServeHTTP(w, request.WithContext(held))
+	c := newCut(w, held)
+	defer c.done()
+	proxy.ServeHTTP(c, request.WithContext(held))
+}
+
+// tunnel reports whether a client asks for a protocol in which it could say anything to the application, such as who it is: HTTP/2 on the
+// same connection (h2c, RFC 7540 section 3.2) or CONNECT. A WebSocket carries no headers.
+func tunnel(r *http.Request) bool {
+	protocols := r.Header.Values("Upgrade")
+	return r.Method == http.MethodConnect || len(protocols) > 1 || len(protocols) == 1 && !strings.EqualFold(protocols[0], "websocket")
 }
 
 // foreign reports whether a page of another origin opens a WebSocket: browsers ask nobody before that (RFC 6455 section 10.2).

@@ -20,14 +20,14 @@ import (
 // relay is a relay before an application that echoes what a socket says and otherwise shows the request's headers.
 type relay struct {
 	*world
-	url  string // of the relay, without its scheme
-	stop context.CancelFunc
+	handler http.Handler
+	url     string // of the relay, without its scheme
+	stop    context.CancelFunc
 }
 
 func newRelay(t *testing.T) *relay {
 	t.Helper()
-	r := &relay{world: newWorld(t)}
-	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	return newRelayTo(t, func(w http.ResponseWriter, request *http.Request) {
 		if request.Header.Get("Upgrade") == "" {
 			w.Header().Set("Cache-Control", "public, max-age=60")
 			request.Header.Write(w)
@@ -44,7 +44,13 @@ func newRelay(t *testing.T) *relay {
 				return
 			}
 		}
-	}))
+	})
+}
+
+func newRelayTo(t *testing.T, handler http.HandlerFunc) *relay {
+	t.Helper()
+	r := &relay{world: newWorld(t)}
+	application := httptest.NewServer(handler)
 	t.Cleanup(application.Close)
 	upstream, err := url.Parse(application.URL)
 	if err != nil {
@@ -52,7 +58,8 @@ func newRelay(t *testing.T) *relay {
 	}
 	life, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
-	front := httptest.NewServer(forwardauth.NewRelay(r.auth, map[string]*url.URL{records.ID: upstream}, nil, slog.New(slog.DiscardHandler), life))
+	r.handler = forwardauth.NewRelay(r.auth, map[string]*url.URL{records.ID: upstream}, nil, slog.New(slog.DiscardHandler), life)
+	front := httptest.NewServer(r.handler)
 	t.Cleanup(front.Close)
 	r.url, r.stop = strings.TrimPrefix(front.URL, "http://"), stop
 	return r
