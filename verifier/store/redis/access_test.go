@@ -24,12 +24,16 @@ func TestP7_WhatRedisMustBe(t *testing.T) {
 		want       error
 		text       string
 	}{
-		"evicts":                  {redistest.Start(t, "--maxmemory-policy", "allkeys-lru"), "", redis.ErrEvicts, `maxmemory-policy is "allkeys-lru"; needed: noeviction`},
-		"evicts, by permission":   {redistest.Start(t, "--maxmemory-policy", "volatile-ttl"), redis.DurabilityOperator, redis.ErrEvicts, `"volatile-ttl"; needed: noeviction`},
-		"is read-only":            {master.Replica(), "", redisconn.ErrReadOnly, `role is "slave"; needed: master`},
-		"keeps nothing":           {redistest.Start(t, "--appendonly", "no"), "", redis.ErrNotDurable, `appendonly is no; needed: yes`},
-		"may lose a second":       {redistest.Start(t, "--appendfsync", "everysec"), "", redis.ErrNotDurable, `appendfsync is everysec; needed: always`},
-		"may lose, by permission": {redistest.Start(t, "--appendonly", "no"), redis.DurabilityOperator, nil, ""},
+		"evicts":                   {redistest.Start(t, "--maxmemory-policy", "allkeys-lru"), "", redis.ErrEvicts, `maxmemory-policy is "allkeys-lru"; needed: noeviction`},
+		"evicts, by permission":    {redistest.Start(t, "--maxmemory-policy", "volatile-ttl"), redis.DurabilityOperator, redis.ErrEvicts, `"volatile-ttl"; needed: noeviction`},
+		"is read-only":             {redistest.Start(t).Replica(), "", redisconn.ErrReadOnly, `role is "slave"; needed: master`},
+		"keeps nothing":            {redistest.Start(t, "--appendonly", "no"), "", redis.ErrNotDurable, `appendonly is no; needed: yes`},
+		"may lose a second":        {redistest.Start(t, "--appendfsync", "everysec"), "", redis.ErrNotDurable, `appendfsync is everysec; needed: always`},
+		"a replica too far behind": {following(t, "1", "10"), "", redis.ErrNotDurable, `min-replicas-max-lag is 10; needed: 1 to 5`},
+		"lag is not looked at":     {following(t, "1", "0"), "", redis.ErrNotDurable, `min-replicas-max-lag is 0; needed: 1 to 5`},
+		"goes on without replicas": {following(t, "0", "2"), "", redis.ErrNotDurable, `min-replicas-to-write is 0; needed: 1 or more`},
+		"the same, by permission":  {following(t, "0", "2"), redis.DurabilityOperator, nil, ""},
+		"may lose, by permission":  {redistest.Start(t, "--appendonly", "no"), redis.DurabilityOperator, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(c.server)
@@ -57,6 +61,13 @@ func TestP7_WhatRedisMustBe(t *testing.T) {
 	})
 }
 
+// following starts a master with a replica.
+func following(t *testing.T, toWrite, maxLag string) *redistest.Server {
+	master := redistest.Start(t, "--min-replicas-to-write", toWrite, "--min-replicas-max-lag", maxLag)
+	master.Replica()
+	return master
+}
+
 // The user that README describes can do all that the store needs, and no more is asked for.
 func TestACLUserOfREADME(t *testing.T) {
 	t.Parallel()
@@ -66,6 +77,7 @@ func TestACLUserOfREADME(t *testing.T) {
 			t.Fatalf("ACL SETUSER: %s", got)
 		}
 	}
+	vouch(redis.DefaultPrefix, server)
 	server.Do("ACL", "SETUSER", "default", "off")
 	o := options(server)
 	o.Prefix = ""

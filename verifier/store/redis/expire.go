@@ -44,6 +44,9 @@ func (s *Store) Expire(ctx context.Context, now int64, limit int) ([]session.Ses
 		return nil, err
 	}
 	ended, err := s.happened(ctx, s.unreported.take(max(limit, 0)))
+	if err == nil {
+		err = s.keepAgain(ctx, ended)
+	}
 	var changes []*telling
 	defer func() {
 		for _, of := range changes {
@@ -154,7 +157,7 @@ func (s *Store) expireSome(ctx context.Context, now int64, most int) (ended []pl
 	if len(records) < read {
 		s.tidy(ctx, found, records)
 	}
-	for i, result := range s.conn.RunMulti(ctx, calls) {
+	for i, result := range s.conn.RunMultiKept(ctx, calls) {
 		if failed := then[i](result); failed != nil {
 			err = failed
 		}

@@ -99,7 +99,7 @@ func TestAVanishedVerifierHoldsNothingUpForLong(t *testing.T) {
 	server := redistest.Start(t)
 	o := brief(server)
 	a := open(t, o)
-	server.Do("HSET", "{"+o.Prefix+"}replicas", strings.Repeat("x", 16), "1")
+	server.Do("HSET", "{"+o.Prefix+"}replicas", strings.Repeat("x", 16), "1 800")
 	created(t, a, 1)
 	eventually(t, a, 1, ending(start+1))
 	needs.Until(t, "the register to be rid of it", func() bool { return server.Do("HGET", "{"+o.Prefix+"}replicas", strings.Repeat("x", 16)) == "" })

@@ -166,7 +166,11 @@ func (s *Store) renew(ctx context.Context, h *hearing, sub *redisconn.Subscripti
 	}
 	*number++
 	args := []string{string(h.name[:]), last, registration(*number, s.lease), decimal(s.lease.Milliseconds())}
-	answer, err := s.conn.Run(ctx, renew, []string{s.layout.replicas()}, args).ToMessage()
+	run := s.conn.Run
+	if last == "" { // whoever takes the master's place must have the name
+		run = s.conn.RunKept
+	}
+	answer, err := run(ctx, renew, []string{s.layout.replicas()}, args).ToMessage()
 	if err != nil {
 		return s.conn.Problem("renew", err)
 	}

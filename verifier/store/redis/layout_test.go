@@ -89,7 +89,6 @@ func TestADamagedRecordIsRefusedAlone(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	o := options(server).WithPartitions(1)
-	o.Prefix = fmt.Sprintf("damaged-%d", prefixes.Add(1))
 	first := open(t, o)
 	for n := range 3 {
 		create(t, first, n)

@@ -18,7 +18,7 @@ func (s *Store) Mark(ctx context.Context, key session.Key, until, now int64) (in
 		return 0, false, err
 	}
 	k := s.keys[s.layout.of(key)]
-	answer, err := s.conn.Run(ctx, mark, []string{k.mark + string(key[:]), k.marks}, []string{string(key[:]), decimal(now), decimal(until), decimal(now)}).ToMessage()
+	answer, err := s.conn.RunKept(ctx, mark, []string{k.mark + string(key[:]), k.marks}, []string{string(key[:]), decimal(now), decimal(until), decimal(now)}).ToMessage()
 	if err != nil {
 		return 0, false, s.fault(ctx, "mark", err)
 	}

@@ -41,8 +41,20 @@ func (s *Store) held(r *reading) time.Duration {
 	return s.hold(r) - s.clock().Sub(r.master.since)
 }
 
+// MostLag is the longest min-replicas-max-lag that DurabilityRequired takes: how long a master that has lost its replicas, perhaps because
+// one was promoted in its place, may go on renewing leases. lagSteps is what Redis's own counting in whole seconds adds.
+const (
+	MostLag  = 5 * time.Second
+	lagSteps = 2 * time.Second
+)
+
 // hold is how long a verifier that is not in the register may go on after this master began.
-func (s *Store) hold(r *reading) time.Duration { return r.longest }
+func (s *Store) hold(r *reading) time.Duration {
+	if r.promoted || s.conn.Replicas() {
+		return r.longest + MostLag + lagSteps
+	}
+	return r.longest
+}
 
 // vouch notes that everybody who may answer from memory is in the register: KEYS: register. ARGV: the master.
 var vouch = redisconn.NewScript(`#!lua flags=allow-oom

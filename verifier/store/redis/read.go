@@ -34,7 +34,13 @@ func (s *Store) read(ctx context.Context, id session.ID) (*stored, partition, er
 		return nil, 0, err
 	}
 	before := s.cache.look(in, s.hears())
-	raw, err := s.conn.Do(ctx, s.conn.B().Get().Key(s.keys[in].recordOf(id)).Build()).ToString()
+	var answer rueidis.RedisResult
+	if record := s.keys[in].recordOf(id); s.conn.Replicas() {
+		answer = s.conn.Run(ctx, get, []string{record}, nil)
+	} else {
+		answer = s.conn.Do(ctx, s.conn.B().Get().Key(record).Build())
+	}
+	raw, err := answer.ToString()
 	if rueidis.IsRedisNil(err) {
 		s.cache.drop(id)
 		return nil, in, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -36,6 +37,9 @@ func (s *Store) Ready(ctx context.Context) error {
 
 // suits asks every master whether it can keep sessions as they must be kept.
 func (s *Store) suits(ctx context.Context) error {
+	if err := s.conn.FindReplicas(ctx); err != nil {
+		return err
+	}
 	return s.conn.Each(ctx, func(address string, do func(rueidis.Completed) rueidis.RedisResult) error {
 		info := map[string]string{}
 		text, err := do(s.conn.B().Info().Section("memory", "persistence", "replication").Build()).ToString()
@@ -102,6 +106,18 @@ func (s *Store) durable(address string, info map[string]string, do func(rueidis.
 	}
 	if found["appendfsync"] != "always" {
 		return lacks("appendfsync", found["appendfsync"], "always")
+	}
+	if !s.conn.Replicas() {
+		return nil
+	}
+	if found, err = do(s.conn.B().ConfigGet().Parameter("min-replicas-*").Build()).AsStrMap(); err != nil {
+		return lacks("min-replicas-to-write", "not to be read ("+err.Error()+")", "the right to CONFIG GET for the user")
+	}
+	if n, err := strconv.Atoi(found["min-replicas-to-write"]); err != nil || n < 1 {
+		return lacks("min-replicas-to-write", found["min-replicas-to-write"], "1 or more, because there are replicas that may take this server's place")
+	}
+	if n, err := strconv.Atoi(found["min-replicas-max-lag"]); err != nil || n < 1 || n > int(MostLag/time.Second) {
+		return lacks("min-replicas-max-lag", found["min-replicas-max-lag"], fmt.Sprintf("1 to %d", int(MostLag/time.Second)))
 	}
 	return nil
 }

@@ -55,6 +55,18 @@ if string.byte(flags, 1) % 2 == 1 then return redis.call('GET', KEYS[1]) end
 if ARGV[1] == '' then redis.call('DEL', KEYS[2]) else redis.call('SET', KEYS[2], ARGV[1]) end
 return 1`)
 
+// again writes the beginning of a record as it is, so that the connection can wait until a replica has it. KEYS: record. ARGV: stamp. It gives
+// 0 where there is another.
+var again = redisconn.NewScript(`#!lua flags=allow-oom
+if redis.call('GETRANGE', KEYS[1], 0, 15) ~= ARGV[1] then return 0 end
+redis.call('SETRANGE', KEYS[1], 0, ARGV[1])
+return 1`)
+
+// get reads a record. A master that min-replicas-to-write forbids to write refuses it like every script that does not promise not to: it may
+// be one that a replica has replaced. KEYS: record.
+var get = redisconn.NewScript(`#!lua flags=allow-oom
+return redis.call('GET', KEYS[1])`)
+
 // confirm notes that everybody has heard of an end. KEYS: record. ARGV: stamp, flags.
 var confirm = redisconn.NewScript(`#!lua flags=allow-oom
 if redis.call('GETRANGE', KEYS[1], 0, 15) ~= ARGV[1] then return 0 end

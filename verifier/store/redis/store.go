@@ -65,9 +65,10 @@ type Durability string
 
 const (
 	// DurabilityRequired demands appendonly yes and appendfsync always, on every master: what is acknowledged survives kill -9 and
-	// power loss of Redis.
+	// power loss of Redis. Of a master with replicas it demands min-replicas-to-write 1 or more and min-replicas-max-lag of MostLag or
+	// less, and endings, other changes and marks are acknowledged when a replica has them, too.
 	DurabilityRequired Durability = "required"
-	// DurabilityOperator takes what the operator has set: a crash of Redis may lose acknowledged endings of its last second or more. What
+	// DurabilityOperator takes what the operator has set: a crash of Redis or a failover may lose acknowledged endings of its last second or more. What
 	// is lost must be signed in again, except that an ended session may come back to life. It is said in the log.
 	DurabilityOperator Durability = "operator"
 )
@@ -79,7 +80,7 @@ func (d Durability) Valid() bool { return d == DurabilityRequired || d == Durabi
 var ErrOptions = errors.New("redis session store")
 
 // Store is a session.Store. Its methods may be called by any number of goroutines. Besides what the contract says, an error is a
-// *redisconn.Error where Redis is the cause, and ErrUnconfirmed is in its tree where another verifier is.
+// *redisconn.Error where Redis is the cause, and ErrUnconfirmed is in its tree where another verifier or a replica is.
 //
 // Get may show activity that is older than what another verifier has acknowledged; the deadlines that it gives are then earlier than
 // they are, so it is asked anew from a deadline on, and never wrong about whether a session lives.
@@ -165,6 +166,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if _, err := io.ReadFull(options.Random, first[:]); err != nil {
 		return nil, err
 	}
+	options.Redis.Replicated = options.Durability == DurabilityRequired
 	conn, err := redisconn.Open(ctx, options.Redis)
 	if err != nil {
 		return nil, err
@@ -229,6 +231,8 @@ func (s *Store) fault(ctx context.Context, what string, err error) error {
 		return session.ErrClosed
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, redisconn.ErrUnreplicated):
+		return &redisconn.Error{What: what, Where: s.where, Kind: ErrUnconfirmed, Err: err}
 	}
 	return s.conn.Problem(what, err)
 }

@@ -53,7 +53,7 @@ func open(t testing.TB, o redis.Options) *redis.Store {
 	needs.Until(t, "the store to open", func() bool {
 		var err error
 		store, err = redis.Open(context.Background(), o)
-		if err != nil && !errors.Is(err, redisconn.ErrUnreachable) && !errors.Is(err, context.DeadlineExceeded) {
+		if err != nil && !errors.Is(err, redisconn.ErrUnreachable) && !errors.Is(err, redisconn.ErrUnreplicated) && !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
 		return err == nil

@@ -75,9 +75,9 @@ func (t *told) has(of *telling, by incarnation) bool {
 	return of.by[by]
 }
 
-// ErrUnconfirmed is in the tree of the error for a change that is in Redis, but that another verifier did not confirm in time: it is not
-// acknowledged, and everybody else refuses or hears of it at the latest when that one's lease has run out.
-var ErrUnconfirmed = errors.New("a change is not confirmed by every verifier")
+// ErrUnconfirmed is in the tree of the error for a change that is in Redis, but that another verifier or a replica did not confirm in time:
+// it is not acknowledged, and everybody else refuses or hears of it at the latest when that one's lease has run out.
+var ErrUnconfirmed = errors.New("a change is not confirmed by every verifier or by no replica")
 
 // everybody waits until all who answer from memory have applied some changes, or do so no more. It is to be called after the changes.
 func (s *Store) everybody(ctx context.Context, changes []*telling) error {
@@ -178,10 +178,32 @@ func (s *Store) tell(ctx context.Context, r *stored, in partition) error {
 	of := s.told.begin(in)
 	defer s.told.end(of)
 	of.record = r.encode()
+	if err := s.keepAgain(ctx, []placed{{r, in}}); err != nil {
+		return err
+	}
 	if err := s.publish(ctx, of); err != nil {
 		return s.conn.Problem("SPUBLISH", err)
 	}
 	return s.everybody(ctx, []*telling{of})
+}
+
+// keepAgain makes sure that a replica has records as they are, where there are replicas: whoever wrote them may not know.
+func (s *Store) keepAgain(ctx context.Context, some []placed) error {
+	if !s.conn.Replicas() || len(some) == 0 {
+		return nil
+	}
+	calls := make([]redisconn.Call, len(some))
+	for i, r := range some {
+		calls[i] = redisconn.Call{Script: again, Keys: []string{s.keys[r.in].recordOf(r.ID)}, Args: []string{string(r.stamp.append(nil))}}
+	}
+	for _, result := range s.conn.RunMultiKept(ctx, calls) {
+		if same, err := result.AsInt64(); err != nil {
+			return err
+		} else if same != 1 {
+			return &redisconn.Error{What: "confirm", Where: s.where, Kind: ErrUnconfirmed, Err: errNotMine}
+		}
+	}
+	return nil
 }
 
 // ownName is who to tell; nobody while this verifier hears nothing.

@@ -115,7 +115,7 @@ func (s *Store) write(ctx context.Context, base *stored, after session.Session, 
 	}
 	of := s.told.begin(in)
 	defer s.told.end(of)
-	now, done, err = s.outcome(s.conn.Run(ctx, change, s.changeKeys(base, next, in), s.changeArgs(base, next, of)), next)
+	now, done, err = s.outcome(s.conn.RunKept(ctx, change, s.changeKeys(base, next, in), s.changeArgs(base, next, of)), next)
 	switch {
 	case err != nil || now == nil:
 	case !done:

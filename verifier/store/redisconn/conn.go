@@ -17,6 +17,9 @@ type Conn struct {
 	timeout time.Duration
 	where   string
 	closed  atomic.Bool
+
+	replicated bool        // Options.Replicated
+	replicas   atomic.Bool // whether there are any
 }
 
 // Open connects. Its errors are of ErrOptions or *Error, or ctx's.
@@ -25,7 +28,8 @@ func Open(ctx context.Context, options Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{timeout: options.timeout(), where: options.Addresses[0]}
+	c := &Conn{timeout: options.timeout(), where: options.Addresses[0], replicated: options.Replicated}
+	c.replicas.Store(options.Sentinel != "")
 	type opened struct {
 		client rueidis.Client
 		err    error
@@ -52,6 +56,10 @@ func Open(ctx context.Context, options Options) (*Conn, error) {
 	if err := c.Do(ctx, c.B().Ping().Build()).Error(); err != nil {
 		c.Close()
 		return nil, c.Problem("PING", err)
+	}
+	if err := c.FindReplicas(ctx); err != nil {
+		c.Close()
+		return nil, err
 	}
 	return c, nil
 }

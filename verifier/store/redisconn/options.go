@@ -33,6 +33,8 @@ type Options struct {
 	TLS *TLS
 	// Timeout bounds each command, its waiting in line included: 50ms to 30s. 0 means DefaultTimeout.
 	Timeout time.Duration
+	// Replicated demands of what RunKept writes that a replica has it, where there is any.
+	Replicated bool
 }
 
 // DefaultTimeout is long for Redis, where a command takes less than a millisecond, and short for somebody who waits for a page.
@@ -93,6 +95,8 @@ func (o Options) client() (rueidis.ClientOption, error) {
 		// One connection to a node and a short pause between writes: what many goroutines ask at once goes out together. Measured under
 		// load, an update takes 9 µs of processor time instead of 15, and twice as many are done.
 		PipelineMultiplex: -1, MaxFlushDelay: 20 * time.Microsecond,
+		// Those that wait for a replica (RunKept) have connections of their own meanwhile, and so has each subscription.
+		BlockingPoolSize: 128, BlockingPoolMinSize: 4, BlockingPoolCleanup: time.Minute,
 		Dialer:             net.Dialer{Timeout: o.timeout(), KeepAlive: o.timeout()},
 		ConnWriteTimeout:   2 * o.timeout(),
 		ReadBufferEachConn: 1 << 16, WriteBufferEachConn: 1 << 16,

@@ -135,11 +135,14 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
+	if err := s.conn.FindReplicas(ctx); err != nil {
+		return err
+	}
 	if s.failure.Load() == nil {
 		_, err := s.look(ctx)
 		return err
 	}
-	return s.told(s.problem("probe", s.conn.Run(ctx, probe, []string{s.keys.state}, nil).Error()))
+	return s.told(s.problem("probe", s.conn.RunKept(ctx, probe, []string{s.keys.state}, nil).Error()))
 }
 
 func (s *Store) usable(ctx context.Context) error {

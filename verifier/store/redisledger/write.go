@@ -159,7 +159,7 @@ func (s *Store) try(ctx context.Context, c change) (done bool, err error) {
 	}
 	keys, args := call.finish(args)
 	s.seen = nil // until the answer is there
-	reply, err := s.conn.Run(ctx, add, keys, args).AsStrSlice()
+	reply, err := s.conn.RunKept(ctx, add, keys, args).AsStrSlice()
 	if err != nil {
 		if len(c.revisions) == 0 && c.drop == nil && len(s.sent) < mostSent {
 			s.sent = append(s.sent, sent{c.events, next.Last})
@@ -205,6 +205,10 @@ func (s *Store) landed(ctx context.Context, c change) (bool, error) {
 			continue
 		}
 		if e, err := line(found[0]); err == nil && e.Link() == last {
+			if err := s.conn.RunKept(ctx, probe, []string{s.keys.state}, nil).Error(); err != nil {
+				s.sent = append(s.sent, sent{events, last}) // a replica may still not have it
+				return false, s.problem("keep", err)
+			}
 			s.last = s.seen.end.Last
 			return true, nil
 		}
