@@ -53,6 +53,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /export", export)
 	mux.HandleFunc("POST /import", receive)
 	mux.HandleFunc("GET /socket", echo)
+	mux.HandleFunc("GET /orders/{number}/socket", echo)
+	mux.HandleFunc("GET /public/socket", echo)
 	mux.HandleFunc("GET /seen", seen)
 	mux.HandleFunc("GET /public/seen", seen)
 	mux.HandleFunc("GET /public/orders.css", func(w http.ResponseWriter, r *http.Request) {

@@ -23,6 +23,8 @@ func Suite(t *testing.T, s *Site) {
 	t.Run("D4_Navigation", s.navigation)
 	t.Run("D4_RefusedTyped", s.refusedTyped)
 	t.Run("P6_IdentityCannotBeForged", s.forgery)
+	t.Run("P6_IdentityCannotBeTakenAway", s.takenAway)
+	t.Run("P6_NoOtherProtocol", s.otherProtocol)
 	t.Run("P1_NoWayAround", s.wayAround)
 	t.Run("D4_Download", s.download)
 	t.Run("D4_Upload", s.upload)
@@ -120,6 +122,7 @@ func (s *Site) refusedTyped(t *testing.T) {
 var forged = http.Header{
 	"Curfew-User": {"ines", "root"}, "CURFEW-USER": {"ines"}, "curfew_user": {"ines"}, "Curfew_User": {"ines"}, "CURFEW_USER": {"ines"}, "curfew-name": {"ines"},
 	"Curfew_Name": {"ines"}, "Curfew-Session": {"ines"}, "curfew_session": {"ines"}, "Curfew-Session-Ends": {"ines"}, "Curfew_Session-Ends": {"ines"},
+	"Curfew-Assertion": {"ines"}, "Curfew_Assertion": {"ines"},
 }
 
 // forgery: the application hears who the user is from the proxy alone, on pages that everybody may see, too.
@@ -147,7 +150,8 @@ func (s *Site) forgery(t *testing.T) {
 // wayAround: no spelling of a path, no header and no other host leads to what is guarded.
 func (s *Site) wayAround(t *testing.T) {
 	for _, path := range []string{"/public/../seen", "//seen", "/public/%2e%2e/seen", "/public/..%2fseen", "/.curfew/../seen", "/.curfew/%2e%2e/seen", "/.curfew/..%2fseen",
-		"/socket/../seen", "/./seen", "/%73een", "/seen/", "/x/ClientGlobalContext.js.aspx/../../seen", "/seen?x=/public/", "/seen;/public/", "/public/..;/seen"} {
+		"/socket/../seen", "/./seen", "/%73een", "/seen/", "/x/ClientGlobalContext.js.aspx/../../seen", "/seen?x=/public/", "/seen;/public/", "/public/..;/seen",
+		"/public/%2e%2e;/seen", "/public/..%3b/seen", "/public/;x/../seen", `/public/..\seen`, `/public/x\..\..\seen`, "/public/..%5cseen", "/public/%2E%2E%5Cseen", "/PUBLIC/seen", "/Public/seen"} {
 		for _, header := range []http.Header{nil, {"X-Forwarded-Uri": {"/public/seen"}, "X-Original-URI": {"/public/seen"}, "X-Forwarded-Method": {"OPTIONS"},
 			"X-Forwarded-Host": {"other.example"}, "X-Original-Method": {"OPTIONS"}, "Curfew-User": {"ines"}}} {
 			request := s.request(t, "GET", "/", "cors")
