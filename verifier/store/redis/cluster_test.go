@@ -1,9 +1,12 @@
 package redis_test
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/curfew-project/curfew/verifier/session"
+	"github.com/curfew-project/curfew/verifier/store/redis"
 	"github.com/curfew-project/curfew/verifier/store/redistest"
 	"github.com/curfew-project/curfew/verifier/store/storetest"
 )
@@ -35,4 +38,47 @@ func TestCluster(t *testing.T) {
 			}
 		}
 	})
+}
+
+// P7: in a cluster it is the replica of the session's own master that must have an ending.
+func TestP7_ClusterWithReplicas(t *testing.T) {
+	t.Parallel()
+	nodes := redistest.Cluster(t, 3)
+	replicas := redistest.Follow(t, nodes)
+	o := options(nodes...)
+	o.Redis.Timeout, o.Lease = 2*time.Second, time.Second
+	_, err := redis.Open(t.Context(), o)
+	if !errors.Is(err, redis.ErrNotDurable) {
+		t.Errorf("Open of a cluster that goes on without replicas: %v; want %v", err, redis.ErrNotDurable)
+	}
+	for _, node := range nodes {
+		node.Do("CONFIG", "SET", "min-replicas-to-write", "1", "min-replicas-max-lag", "5")
+	}
+	store := open(t, o)
+	const sessions = 30
+	for n := range sessions {
+		created(t, store, n)
+		if n%2 == 0 {
+			eventually(t, store, n, ending(start+1))
+		}
+	}
+	if expired, err := store.Expire(t.Context(), start+31*minute, sessions); err != nil || len(expired) != sessions/2 {
+		t.Errorf("Expire: %d, %v; want %d", len(expired), err, sessions/2)
+	}
+	for i, node := range nodes {
+		if calls(node, "wait") == 0 {
+			t.Errorf("node %d was not asked to wait", i)
+		}
+	}
+	for n := range 3 {
+		created(t, store, sessions+n)
+	}
+	for _, replica := range replicas {
+		replica.Pause()
+	}
+	for n := range 3 {
+		if _, _, err := store.Update(t.Context(), numbered(sessions+n).ID, start, ending(start+1)); err == nil {
+			t.Error("an ending that no replica has was acknowledged")
+		}
+	}
 }

@@ -48,3 +48,19 @@ func ok(t testing.TB, answer string) {
 		t.Fatalf("redis answered %q; want OK", answer)
 	}
 }
+
+// Follow starts a replica for each master of a cluster, and waits until all are in step.
+func Follow(t testing.TB, masters []*Server, options ...string) []*Server {
+	t.Helper()
+	replicas := make([]*Server, len(masters))
+	for i, master := range masters {
+		replicas[i] = Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "15000", "--cluster-port", fmt.Sprint(freePort(t))}, options...)...)
+		ok(t, replicas[i].Do("CLUSTER", "MEET", "127.0.0.1", fmt.Sprint(master.Port), busPort(master)))
+	}
+	for i, master := range masters {
+		id := master.Do("CLUSTER", "MYID")
+		needs.Until(t, "the replica to know its master", func() bool { return replicas[i].Do("CLUSTER", "REPLICATE", id) == "OK" })
+		needs.Until(t, "the replica to be in step", func() bool { return inStep(master, replicas[i]) })
+	}
+	return replicas
+}

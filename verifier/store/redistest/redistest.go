@@ -182,9 +182,14 @@ func (s *Server) Replica(options ...string) *Server {
 	s.t.Helper()
 	replica := Start(s.t, append([]string{"--replicaof", fmt.Sprintf("127.0.0.1 %d", s.Port)}, options...)...)
 	needs.Until(s.t, "the replica to be in step", func() bool {
-		seen := s.Do("INFO", "replication") // a replica on line counts for min-replicas-to-write only after a word of its own
-		return strings.Contains(replica.Do("INFO", "replication"), "master_link_status:up") &&
-			strings.Contains(seen, fmt.Sprintf("port=%d,state=online", replica.Port)) && !strings.Contains(seen, "min_slaves_good_slaves:0")
+		return inStep(s, replica)
 	})
 	return replica
+}
+
+// inStep reports whether a master counts a replica, which for min-replicas-to-write it does only after a word of the replica's own.
+func inStep(master, replica *Server) bool {
+	seen := master.Do("INFO", "replication")
+	return strings.Contains(replica.Do("INFO", "replication"), "master_link_status:up") &&
+		strings.Contains(seen, fmt.Sprintf("port=%d,state=online", replica.Port)) && !strings.Contains(seen, "min_slaves_good_slaves:0")
 }
