@@ -11,8 +11,9 @@ import (
 	"github.com/curfew-project/curfew/verifier/settings"
 )
 
-// finish bounds work that goes on although its client is gone.
-const finish = 10 * time.Second
+// finish bounds work that goes on although its client is gone. It is longer than an ending may have to wait for verifiers that are not heard
+// of (store.redis.lease, at most 10 s).
+const finish = 30 * time.Second
 
 // SignOut ends the session that the proof is made for, and unless hereOnly every other session of its user in the environment
 // (B4). It takes the proof of a heartbeat, made for the sign-out address, so that a copied cookie cannot sign anybody out. It
