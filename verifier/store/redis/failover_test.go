@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,17 +66,20 @@ func inStep(t *testing.T, master *redistest.Server, replicas ...*redistest.Serve
 var replicated = []string{"--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"}
 
 // P1, P4: a master whose replica was promoted in its place, as Sentinel does it while a verifier is cut off together with the old one, lets
-// nobody through when the new one acknowledges an ending.
+// nobody through when the new one acknowledges an ending. It hears nothing of that, and its replica falls silent without a word.
 func TestP4_TwoMasters(t *testing.T) {
 	t.Parallel()
-	master := redistest.Start(t, replicated...)
-	replica := master.Replica()
+	master := redistest.Start(t, "--min-replicas-to-write", "1", "--min-replicas-max-lag", "5")
+	between := redistest.NewProxy(t, master)
+	replica := redistest.Start(t, "--replicaof", strings.ReplaceAll(between.Address, ":", " "))
+	needs.Until(t, "the replica to be in step", func() bool { return replication(master, "min_slaves_good_slaves") == "1" })
 	o := options(master)
 	o.Lease = time.Second
 	left := open(t, o)
 	created(t, left, 1)
 	remembers(t, master, left, 1)
 	inStep(t, master, replica)
+	between.Cut()
 	replica.Do("REPLICAOF", "NO", "ONE")
 	o.Redis.Addresses = []string{replica.Address}
 	other := open(t, o)

@@ -15,8 +15,10 @@ import (
 
 	"github.com/curfew-project/curfew/verifier/audit"
 	"github.com/curfew-project/curfew/verifier/settings"
+	"github.com/curfew-project/curfew/verifier/store/redisconn"
 	"github.com/curfew-project/curfew/verifier/store/redisledger"
 	"github.com/curfew-project/curfew/verifier/store/redistest"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 func events(by string, n int) []audit.Event {
@@ -34,6 +36,34 @@ func verified(t testing.TB, store *redisledger.Store) audit.Verified {
 		t.Errorf("Verify: %v", err)
 	}
 	return found
+}
+
+// P7: with replicas an entry is acknowledged when one of them has it, and one that was not is not there twice when it is tried again.
+func TestP7_AnEntryIsAcknowledgedWhenAReplicaHasIt(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t, "--min-replicas-to-write", "1", "--min-replicas-max-lag", "5")
+	replica := master.Replica()
+	conn, err := redisconn.Open(t.Context(), redisconn.Options{Addresses: []string{master.Address}, Timeout: time.Second, Replicated: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	store := open(t, conn, sealing("key", "kept"))
+	batch := events("ada", 3)
+	replica.Pause()
+	for range 2 { // the second finds the first in the chain
+		if err := store.Audit().Append(t.Context(), batch); err == nil {
+			t.Error("entries that no replica has were acknowledged")
+		}
+	}
+	replica.Resume()
+	needs.Until(t, "the entries to be acknowledged", func() bool { return store.Audit().Append(t.Context(), batch) == nil })
+	if found := verified(t, store); found.Entries != 3 {
+		t.Errorf("%d entries; want 3", found.Entries)
+	}
+	if got := replica.Do("XLEN", "{kept:ledger}entries"); got != "3" {
+		t.Errorf("the replica has %s entries; want 3", got)
+	}
 }
 
 // C5: several verifiers add to one chain; nothing is lost, doubled or torn apart, and every version of the settings has one maker.

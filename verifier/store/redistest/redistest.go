@@ -187,9 +187,11 @@ func (s *Server) Replica(options ...string) *Server {
 	return replica
 }
 
-// inStep reports whether a master counts a replica, which for min-replicas-to-write it does only after a word of the replica's own.
+// inStep reports whether a master counts a replica and sends it what is written: both only after a word of the replica's own, which names an
+// offset.
 func inStep(master, replica *Server) bool {
+	line := fmt.Sprintf("port=%d,state=online,offset=", replica.Port)
 	seen := master.Do("INFO", "replication")
 	return strings.Contains(replica.Do("INFO", "replication"), "master_link_status:up") &&
-		strings.Contains(seen, fmt.Sprintf("port=%d,state=online", replica.Port)) && !strings.Contains(seen, "min_slaves_good_slaves:0")
+		strings.Contains(seen, line) && !strings.Contains(seen, line+"0,") && !strings.Contains(seen, "min_slaves_good_slaves:0")
 }
