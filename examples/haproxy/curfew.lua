@@ -43,6 +43,9 @@ core.register_action("curfew", { "http-req" }, function(txn)
 			if not (from[name] and from[name][0]) then return unavailable(txn) end
 			txn.http:req_set_header(name, from[name][0])
 		end
+		if from["curfew-assertion"] then -- where the environment has assertion: true
+			txn.http:req_set_header("curfew-assertion", from["curfew-assertion"][0])
+		end
 		return
 	end
 	local reply = txn:reply({ status = answer.status })

@@ -49,6 +49,7 @@ environments:
     provider: {issuer: %q, client_id: orders, scopes: [profile]}
     settings: {session_timeout: 1h, session_warning: 10m, inactivity_timeout: 2m, inactivity_warning: 30s}
     page: {name: Fernhill Orders}
+    assertion: true
 `
 
 // Options are what an example is given besides inprocess's: AppPort is the proxy's.

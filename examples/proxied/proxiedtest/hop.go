@@ -37,7 +37,7 @@ func (s *Site) hop(t *testing.T, path, cookie string, header http.Header) apites
 func (s *Site) takenAway(t *testing.T) {
 	v := s.visitor(t)
 	v.signIn("/")
-	const names = "Curfew-User, curfew-name, CURFEW-SESSION, Curfew-Session-Ends, X-Forwarded-For, X-Forwarded-Proto"
+	const names = "Curfew-User, curfew-name, CURFEW-SESSION, Curfew-Session-Ends, Curfew-Assertion, X-Forwarded-For, X-Forwarded-Proto"
 	for name, header := range map[string]http.Header{
 		"one header":  {"Connection": {names}},
 		"several":     {"Connection": append(strings.Split(names, ", "), "keep-alive")},
@@ -46,7 +46,7 @@ func (s *Site) takenAway(t *testing.T) {
 	} {
 		answer := s.hop(t, "/seen", v.cookies(), header)
 		seen := strings.ToLower(string(answer.Body))
-		for _, line := range []string{"curfew-user: ", "curfew-name: dr%20amara%20lindqvist\n", "curfew-session: ", "curfew-session-ends: 1", "x-forwarded-for: ", "x-forwarded-proto: http"} {
+		for _, line := range []string{"curfew-user: ", "curfew-name: dr%20amara%20lindqvist\n", "curfew-session: ", "curfew-session-ends: 1", "curfew-assertion: ey", "x-forwarded-for: ", "x-forwarded-proto: http"} {
 			if answer.StatusCode != http.StatusOK || strings.Count(seen, line) != 1 {
 				t.Errorf("%s: %d, %q %d times:\n%s", name, answer.StatusCode, line, strings.Count(seen, line), answer.Body)
 			}

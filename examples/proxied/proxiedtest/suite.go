@@ -139,7 +139,7 @@ func (s *Site) forgery(t *testing.T) {
 		if answer.StatusCode != http.StatusOK || strings.Contains(seen, "ines") || strings.Contains(seen, "root") || strings.Contains(seen, "curfew_") {
 			t.Errorf("%s: %d, the application saw\n%s", path, answer.StatusCode, answer.Body)
 		}
-		for _, line := range []string{"curfew-user: ", "curfew-name: dr%20amara%20lindqvist\n", "curfew-session: ", "curfew-session-ends: 1"} {
+		for _, line := range []string{"curfew-user: ", "curfew-name: dr%20amara%20lindqvist\n", "curfew-session: ", "curfew-session-ends: 1", "curfew-assertion: ey"} {
 			if strings.Count(seen, line) != users {
 				t.Errorf("%s: %q %d times, want %d:\n%s", path, line, strings.Count(seen, line), users, answer.Body)
 			}
