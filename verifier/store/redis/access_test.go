@@ -12,6 +12,7 @@ import (
 	"github.com/curfew-project/curfew/verifier/store/redis"
 	"github.com/curfew-project/curfew/verifier/store/redisconn"
 	"github.com/curfew-project/curfew/verifier/store/redistest"
+	"github.com/curfew-project/curfew/wasm/needs"
 )
 
 // P7: a Redis that may lose sessions is refused, and the refusal names the setting, its value and what is needed.
@@ -24,16 +25,12 @@ func TestP7_WhatRedisMustBe(t *testing.T) {
 		want       error
 		text       string
 	}{
-		"evicts":                   {redistest.Start(t, "--maxmemory-policy", "allkeys-lru"), "", redis.ErrEvicts, `maxmemory-policy is "allkeys-lru"; needed: noeviction`},
-		"evicts, by permission":    {redistest.Start(t, "--maxmemory-policy", "volatile-ttl"), redis.DurabilityOperator, redis.ErrEvicts, `"volatile-ttl"; needed: noeviction`},
-		"is read-only":             {redistest.Start(t).Replica(), "", redisconn.ErrReadOnly, `role is "slave"; needed: master`},
-		"keeps nothing":            {redistest.Start(t, "--appendonly", "no"), "", redis.ErrNotDurable, `appendonly is no; needed: yes`},
-		"may lose a second":        {redistest.Start(t, "--appendfsync", "everysec"), "", redis.ErrNotDurable, `appendfsync is everysec; needed: always`},
-		"a replica too far behind": {following(t, "1", "10"), "", redis.ErrNotDurable, `min-replicas-max-lag is 10; needed: 1 to 5`},
-		"lag is not looked at":     {following(t, "1", "0"), "", redis.ErrNotDurable, `min-replicas-max-lag is 0; needed: 1 to 5`},
-		"goes on without replicas": {following(t, "0", "2"), "", redis.ErrNotDurable, `min-replicas-to-write is 0; needed: 1 or more`},
-		"the same, by permission":  {following(t, "0", "2"), redis.DurabilityOperator, nil, ""},
-		"may lose, by permission":  {redistest.Start(t, "--appendonly", "no"), redis.DurabilityOperator, nil, ""},
+		"evicts":                  {redistest.Start(t, "--maxmemory-policy", "allkeys-lru"), "", redis.ErrEvicts, `maxmemory-policy is "allkeys-lru"; needed: noeviction`},
+		"evicts, by permission":   {redistest.Start(t, "--maxmemory-policy", "volatile-ttl"), redis.DurabilityOperator, redis.ErrEvicts, `"volatile-ttl"; needed: noeviction`},
+		"is read-only":            {redistest.Start(t).Replica(), "", redisconn.ErrReadOnly, `role is "slave"; needed: master`},
+		"keeps nothing":           {redistest.Start(t, "--appendonly", "no"), "", redis.ErrNotDurable, `appendonly is no; needed: yes`},
+		"may lose a second":       {redistest.Start(t, "--appendfsync", "everysec"), "", redis.ErrNotDurable, `appendfsync is everysec; needed: always`},
+		"may lose, by permission": {redistest.Start(t, "--appendonly", "no"), redis.DurabilityOperator, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(c.server)
@@ -61,11 +58,34 @@ func TestP7_WhatRedisMustBe(t *testing.T) {
 	})
 }
 
-// following starts a master with a replica.
-func following(t *testing.T, toWrite, maxLag string) *redistest.Server {
-	master := redistest.Start(t, "--min-replicas-to-write", toWrite, "--min-replicas-max-lag", maxLag)
+// P1, P7: a master with replicas must stop without them, and soon.
+func TestP7_WhatAMasterWithReplicasMustBe(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t)
 	master.Replica()
-	return master
+	for _, c := range []struct {
+		toWrite, maxLag string
+		durability      redis.Durability
+		text            string // empty: it is taken
+	}{
+		{"0", "2", "", "min-replicas-to-write is 0; needed: 1 or more"},
+		{"1", "0", "", "min-replicas-max-lag is 0; needed: 1 to 5"},
+		{"1", "10", "", "min-replicas-max-lag is 10; needed: 1 to 5"},
+		{"1", "5", "", ""},
+		{"0", "2", redis.DurabilityOperator, ""},
+	} {
+		master.Do("CONFIG", "SET", "min-replicas-to-write", c.toWrite, "min-replicas-max-lag", c.maxLag)
+		needs.Until(t, "the replica to count", func() bool { return replication(master, "min_slaves_good_slaves") != "0" })
+		o := options(master)
+		o.Durability = c.durability
+		store, err := redis.Open(t.Context(), o)
+		if err == nil {
+			store.Close()
+		}
+		if c.text == "" && err != nil || c.text != "" && (!errors.Is(err, redis.ErrNotDurable) || !strings.Contains(err.Error(), c.text)) {
+			t.Errorf("min-replicas-to-write %s, min-replicas-max-lag %s, durability %q: %v; want %q", c.toWrite, c.maxLag, c.durability, err, c.text)
+		}
+	}
 }
 
 // The user that README describes can do all that the store needs, and no more is asked for.

@@ -99,7 +99,7 @@ func TestP7_AcknowledgedMeansThatAReplicaHasIt(t *testing.T) {
 	master := redistest.Start(t, "--min-replicas-to-write", "1", "--min-replicas-max-lag", "5")
 	replica := master.Replica()
 	o := options(master)
-	o.Redis.Timeout, o.Lease = 2*time.Second, 2*time.Second
+	o.Redis.Timeout, o.Lease = 600*time.Millisecond, time.Second
 	store := open(t, o)
 	for n := range 4 {
 		created(t, store, n)
@@ -130,6 +130,7 @@ func TestP7_AcknowledgedMeansThatAReplicaHasIt(t *testing.T) {
 	master.Kill()
 	replica.Do("REPLICAOF", "NO", "ONE")
 	o.Redis.Addresses = []string{replica.Address}
+	o.Redis.Timeout = 20 * time.Second
 	vouch(o.Prefix, replica)
 	after := open(t, o)
 	for n := range 4 {
