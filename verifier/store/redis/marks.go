@@ -54,8 +54,12 @@ func (s *Store) Marked(ctx context.Context, key session.Key, now int64) (int64, 
 	return at, until > now, nil
 }
 
+// outlasts, in milliseconds, is how much longer than it must a mark is kept: it may be dropped by a verifier whose clock is ahead.
+const outlasts = 60_000
+
 // forgetMarks drops expired marks, some of each partition at a time.
 func (s *Store) forgetMarks(ctx context.Context, now int64) error {
+	now -= outlasts
 	for {
 		found, err := s.due(ctx, func(k keys) string { return k.marks }, "-inf", decimal(now), step)
 		if err != nil {

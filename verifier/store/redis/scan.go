@@ -53,6 +53,9 @@ func (s *Store) scanSome(ctx context.Context, some []keys, first partition, envi
 				return false, err
 			}
 			records, err := s.fetch(ctx, found, false)
+			if err == nil {
+				err = s.settleAll(ctx, records)
+			}
 			if err != nil {
 				return false, err
 			}

@@ -106,6 +106,7 @@ type Store struct {
 	sights   sights
 	acks     acks
 	later    later
+	doubts   doubts
 
 	unreported unreported
 	firstWrite uint64 // random, so that no two verifiers' writes have the same number

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/curfew-project/curfew/verifier/session"
 	"github.com/curfew-project/curfew/verifier/store/redisconn"
 )
 
@@ -90,6 +91,12 @@ func (s *Store) everybody(ctx context.Context, changes []*telling) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 4*s.lease+others.longest+max(0, s.held(others)), ErrUnconfirmed)
 	defer cancel()
+	late := func(err error) error {
+		if context.Cause(ctx) == ErrUnconfirmed {
+			return &redisconn.Error{What: "confirm", Where: s.where, Kind: ErrUnconfirmed, Err: err}
+		}
+		return err
+	}
 	own := s.hearing.Load()
 	since := map[incarnation]time.Time{} // when an entry that has not changed was first seen
 	entries := map[incarnation]string{}
@@ -113,15 +120,12 @@ func (s *Store) everybody(ctx context.Context, changes []*telling) error {
 		case <-arrived:
 			continue
 		case <-ctx.Done():
-			if context.Cause(ctx) == ErrUnconfirmed {
-				return &redisconn.Error{What: "confirm", Where: s.where, Kind: ErrUnconfirmed, Err: ctx.Err()}
-			}
-			return ctx.Err()
+			return late(ctx.Err())
 		case <-again.C:
 		}
 		master := others.master.id
 		if others, err = s.register.read(ctx); err != nil {
-			return err
+			return late(err)
 		}
 		if others.master.id != master { // which may have lost the change, too
 			return &redisconn.Error{What: "confirm", Where: s.where, Kind: ErrUnconfirmed, Err: errNotMine}
@@ -173,18 +177,22 @@ func (s *Store) publish(ctx context.Context, of *telling) error {
 	return s.conn.Do(ctx, s.conn.B().Spublish().Channel(s.keys[of.in].channel).Message(message(s.ownName(), of.token, of.record)).Build()).Error()
 }
 
-// tell publishes a record that others may not have heard of, and waits for everybody.
-func (s *Store) tell(ctx context.Context, r *stored, in partition) error {
-	of := s.told.begin(in)
-	defer s.told.end(of)
-	of.record = r.encode()
-	if err := s.keepAgain(ctx, []placed{{r, in}}); err != nil {
+// tell publishes records that others may not have heard of, and waits for everybody.
+func (s *Store) tell(ctx context.Context, some []placed) error {
+	if err := s.keepAgain(ctx, some); err != nil {
 		return err
 	}
-	if err := s.publish(ctx, of); err != nil {
-		return s.conn.Problem("SPUBLISH", err)
+	var changes []*telling
+	for _, r := range some {
+		of := s.told.begin(r.in)
+		defer s.told.end(of)
+		of.record = r.encode()
+		changes = append(changes, of)
+		if err := s.publish(ctx, of); err != nil {
+			return s.conn.Problem("SPUBLISH", err)
+		}
 	}
-	return s.everybody(ctx, []*telling{of})
+	return s.everybody(ctx, changes)
 }
 
 // keepAgain makes sure that a replica has records as they are, where there are replicas: whoever wrote them may not know.
@@ -216,15 +224,61 @@ func (s *Store) ownName() (name incarnation) {
 
 // settle makes sure that an end that Redis has is one that everybody has heard of, before anybody is told of it here.
 func (s *Store) settle(ctx context.Context, r *stored, in partition) error {
-	s.cache.apply(r, in)
-	if r.confirmed {
-		return nil
+	return s.settleAll(ctx, []placed{{r, in}})
+}
+
+// settleAll is settle for those of some that have ended.
+func (s *Store) settleAll(ctx context.Context, some []placed) error {
+	var open []placed
+	for _, r := range some {
+		if r.State.EndedAt == 0 {
+			continue
+		}
+		s.cache.apply(r.stored, r.in)
+		if !r.confirmed {
+			open = append(open, r)
+		}
 	}
-	if err := s.tell(ctx, r, in); err != nil {
+	if err := s.tell(ctx, open); err != nil {
 		return err
 	}
-	s.confirm(r, in)
+	for _, r := range open {
+		s.confirm(r.stored, r.in)
+	}
 	return nil
+}
+
+// doubts are sessions with a change from here that may be in Redis and that nobody has acknowledged. Beyond some it is any.
+type doubts struct {
+	mu  sync.Mutex
+	of  map[session.ID]bool
+	any bool
+}
+
+const mostDoubts = 10_000
+
+func (d *doubts) add(id session.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.of) >= mostDoubts {
+		d.of, d.any = nil, true
+	}
+	if d.of == nil {
+		d.of = map[session.ID]bool{}
+	}
+	d.of[id] = true
+}
+
+func (d *doubts) has(id session.ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.any || d.of[id]
+}
+
+func (d *doubts) drop(id session.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.of, id)
 }
 
 // confirm notes in Redis that everybody has heard of an end, for the next who asks. Nobody waits for it, and it may be lost.

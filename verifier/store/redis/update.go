@@ -60,6 +60,7 @@ func (s *Store) Update(ctx context.Context, id session.ID, _ int64, decide func(
 			if err := s.settle(ctx, base, in); err != nil {
 				return session.Session{}, false, s.fault(ctx, "settle", err)
 			}
+			s.doubts.drop(id)
 			return base.Session, true, session.ErrEnded
 		}
 		after, err := judged(base.Session, decide)
@@ -68,12 +69,21 @@ func (s *Store) Update(ctx context.Context, id session.ID, _ int64, decide func(
 				base = nil
 				continue
 			}
+			if err == nil && s.doubts.has(id) { // this may be a change from here that was not acknowledged
+				if err := s.tell(ctx, []placed{{base, in}}); err != nil {
+					return session.Session{}, false, s.fault(ctx, "confirm", err)
+				}
+				s.doubts.drop(id)
+			}
 			return base.Session, true, err
 		}
 		next, done, err := s.write(ctx, base, after, in)
 		switch {
 		case err != nil:
 			s.cache.drop(id) // it may or may not have happened
+			if !onlyActivity(base.Session, after) {
+				s.doubts.add(id)
+			}
 			return session.Session{}, false, s.fault(ctx, "update", err)
 		case next == nil:
 			s.cache.drop(id)

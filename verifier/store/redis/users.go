@@ -48,6 +48,14 @@ func (s *Store) ByUser(ctx context.Context, user session.User, _ int64) ([]sessi
 		return nil, err
 	}
 	found, _, err := s.ofUser(ctx, user)
+	if err == nil {
+		in := s.layout.ofUser(user)
+		some := make([]placed, len(found))
+		for i, r := range found {
+			some[i] = placed{r, in}
+		}
+		err = s.settleAll(ctx, some)
+	}
 	if err != nil {
 		return nil, s.fault(ctx, "read", err)
 	}
@@ -101,11 +109,15 @@ func (s *Store) ByProvider(ctx context.Context, environment, issuer, sid string,
 	if err != nil {
 		return nil, s.fault(ctx, "read", err)
 	}
+	records = slices.DeleteFunc(records, func(r placed) bool {
+		return r.Provider != sid || r.User.Environment != environment || r.User.Issuer != issuer
+	})
+	if err := s.settleAll(ctx, records); err != nil {
+		return nil, s.fault(ctx, "settle", err)
+	}
 	var all []*stored
 	for _, r := range records {
-		if r.Provider == sid && r.User.Environment == environment && r.User.Issuer == issuer {
-			all = append(all, r.stored)
-		}
+		all = append(all, r.stored)
 	}
 	if len(all) == 0 {
 		return nil, nil

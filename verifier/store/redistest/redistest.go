@@ -188,8 +188,9 @@ func (s *Server) Replica(options ...string) *Server {
 }
 
 // inStep reports whether a master counts a replica and sends it what is written: both only after a word of the replica's own, which names an
-// offset.
+// offset. So that there is one, the master has something to send: a write that needs no key.
 func inStep(master, replica *Server) bool {
+	master.Do("FUNCTION", "FLUSH")
 	line := fmt.Sprintf("port=%d,state=online,offset=", replica.Port)
 	seen := master.Do("INFO", "replication")
 	return strings.Contains(replica.Do("INFO", "replication"), "master_link_status:up") &&

@@ -233,10 +233,10 @@ var recording = []ledgerCheck{
 		seed := rand.Uint64()
 		f.Logf("seed %d", seed)
 		random := rand.New(rand.NewPCG(seed, 0))
-		f.add(events(random, 1500)...)
+		f.add(events(random, 700)...)
 		_, _, all := f.walk()
 		found := 0
-		for range 400 {
+		for range 150 {
 			q := query(random, len(all))
 			got, want := f.search(q), Searched(q, all)
 			if !slices.Equal(got, want) {
@@ -244,7 +244,7 @@ var recording = []ledgerCheck{
 			}
 			found += len(got)
 		}
-		if found < 1000 {
+		if found < 200 {
 			f.Errorf("all searches together found %d entries: the test proves nothing", found)
 		}
 	}},
