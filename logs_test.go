@@ -63,6 +63,7 @@ var logEvents = map[string]string{
 	"session_change_unreadable":   "another verifier has changed a session in a way that this version does not know",
 	"session_record_unreadable":   "a session in Redis is damaged or of a later version, and was left out",
 	"redis_not_durable":           "Redis may lose what was acknowledged, as the operator has decided",
+	"redis_not_encrypted":         "Redis is reached over a network without TLS",
 	"settings_lost":               "Redis has come back without settings that it had acknowledged",
 	"replica_trouble":             "something that the verifiers on one Redis need of each other does not work",
 	"replica_trouble_over":        "it works again",

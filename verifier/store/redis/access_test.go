@@ -58,6 +58,31 @@ func TestP7_WhatRedisMustBe(t *testing.T) {
 	})
 }
 
+// A connection that anybody on the way can read and change is told of.
+func TestUnencryptedIsSaid(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for host, want := range map[string]bool{"0.0.0.0": true, "127.0.0.1": false, "localhost": false} { // the first is no loopback, and leads there
+		var log strings.Builder
+		o := options(server)
+		o.Redis.Addresses = []string{strings.Replace(server.Address, "127.0.0.1", host, 1)}
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		store, err := redis.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.Close()
+		if got := strings.Contains(log.String(), "redis_not_encrypted"); got != want {
+			t.Errorf("%s without TLS is told of: %t; want %t: %s", host, got, want, log.String())
+		}
+	}
+	o := options(server)
+	o.Redis.Addresses, o.Redis.TLS = []string{"redis.internal:6379"}, &redisconn.TLS{}
+	if got := o.Redis.Unencrypted(); got != "" {
+		t.Errorf("with TLS %q is said to be unencrypted", got)
+	}
+}
+
 // P1, P7: a master with replicas must stop without them, and soon.
 func TestP7_WhatAMasterWithReplicasMustBe(t *testing.T) {
 	t.Parallel()

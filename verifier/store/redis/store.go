@@ -172,6 +172,10 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if address := options.Redis.Unencrypted(); address != "" {
+		options.Logger.Warn("redis_not_encrypted", "address", address,
+			"meaning", "passwords, sessions and endings go over the network as they are: set tls, or make sure that nobody else is on the way")
+	}
 	running, stop := context.WithCancel(context.Background())
 	s := &Store{
 		conn: conn, where: options.Redis.Addresses[0], layout: layout{options.Prefix, options.partitions}, byChannel: map[string]partition{},

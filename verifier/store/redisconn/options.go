@@ -73,6 +73,21 @@ func (o Options) validate() error {
 	return nil
 }
 
+// Unencrypted gives the first address to which passwords and everything else goes over a network as it is; empty where none does.
+func (o Options) Unencrypted() string {
+	if o.TLS != nil {
+		return ""
+	}
+	for _, address := range o.Addresses {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil || host == "localhost" || net.ParseIP(host).IsLoopback() { // an error: it is a socket
+			continue
+		}
+		return address
+	}
+	return ""
+}
+
 func (o Options) timeout() time.Duration {
 	if o.Timeout == 0 {
 		return DefaultTimeout
