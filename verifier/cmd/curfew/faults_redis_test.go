@@ -11,26 +11,33 @@ import (
 	"github.com/curfew-project/curfew/verifier/store/redistest"
 )
 
-// redisWorld is a Redis that keeps everything, as one that loses nothing is set, and a network before it that can be cut.
+// redisWorld is a Redis that keeps everything, as one that loses nothing is set, and what is between it and a verifier.
 type redisWorld struct {
-	server *redistest.Server
-	proxy  *redistest.Proxy
+	config   string // what a verifier's configuration has for it
+	server   *redistest.Server
+	proxy    *redistest.Proxy
+	sentinel *redistest.Server
+	all      []*redistest.Server // that Sentinel chooses from
+	around   *network            // in which the verifier is; nil: the computer's own
+	far      *network            // in which Redis is
 }
 
 // redisFaults are the rows of a verifier that keeps everything in Redis.
 var redisFaults = []fault{
-	{name: "kill -9, on Redis", redis: true, times: func(kills int) int { return max(1, kills/5) }, hit: killed},
-	{name: "Redis killed -9", redis: true, times: some(1), hit: redisGone((*redistest.Server).Kill, (*redistest.Server).Restart)},
-	{name: "Redis stands still", redis: true, seldom: true, times: some(1), hit: redisGone((*redistest.Server).Pause, (*redistest.Server).Resume)},
-	{name: "Redis comes back empty", redis: true, seldom: true, times: some(1), hit: redisEmptied},
-	{name: "cut off from Redis", redis: true, seldom: true, times: some(1), hit: redisCutOff},
+	{name: "kill -9, on Redis", redis: oneRedis, times: func(kills int) int { return max(1, kills/5) }, hit: killed},
+	{name: "Redis killed -9", redis: oneRedis, times: some(1), hit: redisGone((*redistest.Server).Kill, (*redistest.Server).Restart)},
+	{name: "Redis stands still", redis: oneRedis, seldom: true, times: some(1), hit: redisGone((*redistest.Server).Pause, (*redistest.Server).Resume)},
+	{name: "Redis comes back empty", redis: oneRedis, seldom: true, times: some(1), hit: redisEmptied},
+	{name: "cut off from Redis", redis: oneRedis, seldom: true, times: some(1), hit: redisCutOff},
+	{name: "partitioned from Redis", redis: redisFarAway, seldom: true, times: some(1), hit: partitioned},
+	{name: "Redis fails over to its replica", redis: threeRedis, passes: true, seldom: true, times: some(1), hit: redisFailsOver},
 }
 
-// newRedisWorld starts one, and says what a verifier's configuration has for it.
-func newRedisWorld(t *testing.T) (*redisWorld, string) {
+// oneRedis is a single one with a proxy before it that can hold everything back.
+func oneRedis(t *testing.T) *redisWorld {
 	server := redistest.Start(t)
 	proxy := redistest.NewProxy(t, server)
-	return &redisWorld{server, proxy}, fmt.Sprintf("store: {redis: {addresses: [%q], timeout: 1s, lease: 1s}}\n", proxy.Address)
+	return &redisWorld{config: fmt.Sprintf("store: {redis: {addresses: [%q], timeout: 1s, lease: 1s}}\n", proxy.Address), server: server, proxy: proxy}
 }
 
 // redisGone takes Redis away for a while. Nothing may be let through meanwhile, and nothing that was acknowledged may be lost.

@@ -35,6 +35,7 @@ type visit struct {
 	sid     string
 	cookies []shown    // the newest last
 	seqs    []accepted // acknowledged heartbeats
+	signed  time.Time  // the sign-in was acknowledged
 	ends    time.Time  // the nearest deadline that was told; zero: none
 	leaving bool       // an ending was asked for, and may have happened
 	left    time.Time  // it was acknowledged
@@ -177,6 +178,7 @@ func (v *visit) signIn(password string, renewal time.Duration) error {
 		for _, cookie := range answer.Cookies() {
 			if cookie.Name == wire.SessionCookie && cookie.Value != "" {
 				v.show(cookie.Value, renewal)
+				v.signed = time.Now()
 				return nil
 			}
 		}

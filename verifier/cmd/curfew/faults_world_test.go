@@ -60,6 +60,7 @@ type faulty struct {
 	dir     string // keys, token, configuration: what no fault touches
 	data    string // the verifier's data
 	command string // curfew, or curfew with a clock that can be set
+	around  *network
 
 	http  *http.Client
 	admin *adminapi.Client
@@ -73,11 +74,13 @@ type faulty struct {
 	log      *bytes.Buffer // of the last process
 }
 
-// newFaulty starts a verifier. data is where its data are, more what its configuration has besides.
-func newFaulty(t testing.TB, command, data, more string) *faulty {
+// newFaulty starts a verifier. data is where its data are, more what its configuration has besides, around the network in which it and
+// whoever talks to it are.
+func newFaulty(t testing.TB, command, data, more string, around *network) *faulty {
 	t.Helper()
-	w := &faulty{t: t, dir: t.TempDir(), data: data, command: command, log: &bytes.Buffer{}}
-	op := httptest.NewUnstartedServer(nil)
+	w := &faulty{t: t, dir: t.TempDir(), data: data, command: command, around: around, log: &bytes.Buffer{}}
+	var op *httptest.Server
+	around.do(func() { op = httptest.NewUnstartedServer(nil) })
 	issuer := "http://" + op.Listener.Addr().String()
 	users := make([]provider.User, faultUsers)
 	for i := range users {
@@ -101,7 +104,7 @@ func newFaulty(t testing.TB, command, data, more string) *faulty {
 		}
 	}
 	// Whatever a browser calls the application, it is at the verifier's listener of the moment.
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := func(ctx context.Context, network, address string) (conn net.Conn, err error) {
 		var dialer net.Dialer
 		w.mu.Lock()
 		switch {
@@ -111,16 +114,18 @@ func newFaulty(t testing.TB, command, data, more string) *faulty {
 			address = w.operator
 		}
 		w.mu.Unlock()
-		return dialer.DialContext(ctx, network, address)
+		around.do(func() { conn, err = dialer.DialContext(ctx, network, address) })
+		return conn, err
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	w.http = &http.Client{Timeout: 20 * time.Second, CheckRedirect: stay, Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 64}}
-	operator := &http.Transport{ResponseHeaderTimeout: 20 * time.Second, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+	operator := &http.Transport{ResponseHeaderTimeout: 20 * time.Second, DialContext: func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
 		var dialer net.Dialer
 		w.mu.Lock()
 		address := w.operator
 		w.mu.Unlock()
-		return dialer.DialContext(ctx, network, address)
+		around.do(func() { conn, err = dialer.DialContext(ctx, network, address) })
+		return conn, err
 	}}
 	if w.admin, err = adminapi.Dial("http://localhost:1000", faultToken, operator); err != nil {
 		t.Fatal(err)
@@ -152,7 +157,8 @@ func (w *faulty) start() error {
 	if err != nil {
 		return err
 	}
-	if err := process.Start(); err != nil {
+	w.around.do(func() { err = process.Start() })
+	if err != nil {
 		return err
 	}
 	ended, serving := make(chan struct{}), make(chan [2]string, 1)
