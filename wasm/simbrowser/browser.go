@@ -106,7 +106,7 @@ func (b *Browser) next() (int64, bool) {
 	if !ok || b.asleep {
 		return 0, false
 	}
-	return b.world.now + mono - b.clock.Mono, true
+	return b.world.now.Load() + mono - b.clock.Mono, true
 }
 
 func (b *Browser) pass(d int64) error {

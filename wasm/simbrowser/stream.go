@@ -155,7 +155,7 @@ func (s *stream) pump() bool {
 // carry lets something arrive in the browser, after all before it. When it is lost, nothing more arrives.
 func (s *stream) carry(arrived func()) {
 	w := s.browser.world
-	s.way = max(s.way, w.now+int64(s.browser.latency()))
+	s.way = max(s.way, w.now.Load()+int64(s.browser.latency()))
 	w.at(s.way, func() {
 		switch {
 		case s.gone:

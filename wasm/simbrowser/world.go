@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/curfew-project/curfew/wasm/host"
@@ -16,7 +17,7 @@ type World struct {
 	ctx      context.Context // of the whole simulation: the guests run inside of Pass and of every input
 	module   *host.Module
 	seed     uint64
-	now      int64 // nanoseconds since the epoch, by the true clock
+	now      atomic.Int64 // nanoseconds since the epoch, by the true clock; sites read it while it is moved
 	sites    map[string]http.Handler
 	browsers []*Browser
 	events   eventQueue
@@ -30,14 +31,16 @@ type World struct {
 
 // NewWorld makes a world in which the module is every page's agent. Everything random in it follows from the seed.
 func NewWorld(ctx context.Context, module *host.Module, seed uint64, start time.Time) *World {
-	return &World{ctx: ctx, module: module, seed: seed, now: start.UnixNano(), sites: map[string]http.Handler{}}
+	w := &World{ctx: ctx, module: module, seed: seed, sites: map[string]http.Handler{}}
+	w.now.Store(start.UnixNano())
+	return w
 }
 
 // Serve makes a handler answer all requests for an origin, such as https://records.example.
 func (w *World) Serve(origin string, handler http.Handler) { w.sites[origin] = handler }
 
 // Now is the true time: what the verifier's clock shows.
-func (w *World) Now() time.Time { return time.Unix(0, w.now).UTC() }
+func (w *World) Now() time.Time { return time.Unix(0, w.now.Load()).UTC() }
 
 // Trace is every exchange with a site so far, in the order in which the requests arrived.
 func (w *World) Trace() []Exchange { return w.trace }
@@ -51,10 +54,10 @@ func (w *World) Pass(d time.Duration) error {
 	w.running = true
 	defer func() { w.running = false }()
 	w.pump() // a test may have done something that a stream tells
-	until := w.now + int64(d)
+	until := w.now.Load() + int64(d)
 	for range maxSteps {
 		next, ok := w.next()
-		if limit := w.now + int64(streamStep); len(w.streams) > 0 && limit < until && (!ok || next > limit) {
+		if limit := w.now.Load() + int64(streamStep); len(w.streams) > 0 && limit < until && (!ok || next > limit) {
 			next, ok = limit, true
 		}
 		if !ok || next > until {
@@ -67,7 +70,7 @@ func (w *World) Pass(d time.Duration) error {
 			return err
 		}
 		// A handler may let a tab do something, and a tab may reach a site: each is an event of its own.
-		for len(w.events) > 0 && w.events[0].at <= w.now {
+		for len(w.events) > 0 && w.events[0].at <= w.now.Load() {
 			heap.Pop(&w.events).(*event).run()
 		}
 	}
@@ -87,13 +90,13 @@ func (w *World) next() (int64, bool) {
 			next, ok = at, true
 		}
 	}
-	return max(next, w.now), ok
+	return max(next, w.now.Load()), ok
 }
 
 // moveTo moves all clocks to a time at or before the next event, and runs what is due in the browsers then.
 func (w *World) moveTo(at int64) error {
-	passed := at - w.now
-	w.now = at
+	passed := at - w.now.Load()
+	w.now.Store(at)
 	if w.wait != nil {
 		w.sleep(time.Duration(passed))
 		w.pump()
@@ -109,10 +112,10 @@ func (w *World) moveTo(at int64) error {
 // at queues something to happen at a true time.
 func (w *World) at(when int64, run func()) {
 	w.order++
-	heap.Push(&w.events, &event{at: max(when, w.now), order: w.order, run: run})
+	heap.Push(&w.events, &event{at: max(when, w.now.Load()), order: w.order, run: run})
 }
 
-func (w *World) after(d time.Duration, run func()) { w.at(w.now+int64(d), run) }
+func (w *World) after(d time.Duration, run func()) { w.at(w.now.Load()+int64(d), run) }
 
 // event is something outside of every browser: a request that arrives, an answer that comes back.
 type event struct {
