@@ -94,7 +94,7 @@ func TestA12_ChangedSettingsReachOpenPages(t *testing.T) {
 func TestA12_ChangeWhileNobodyListened(t *testing.T) {
 	inBubble(t, only(), idle, func(t *testing.T, s *scene) {
 		p := s.signIn("laptop", 0, lan)
-		s.pass(6 * time.Minute) // the stream is the first one still, and so old that a new one is asked for at once when it breaks
+		s.pass(6 * time.Minute)                               // the stream is the first one still, and so old that a new one is asked for at once when it breaks
 		for sent := len(p.beats()); len(p.beats()) == sent; { // the next heartbeat by itself is a minute away
 			s.pass(time.Second)
 		}
