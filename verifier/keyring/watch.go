@@ -2,6 +2,8 @@ package keyring
 
 import (
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -19,7 +21,8 @@ func NewWatcher(path string, ring *Ring) *Watcher { return &Watcher{path: path, 
 
 // Look takes a changed file at the second look at which it is there, so that one that is being written is not half taken, and lets the
 // ring use the key whose time has come. It reports whether anything of that has changed. An error is told once, and the ring goes on with
-// the keys that it has: a file that is gone or broken signs nobody out before a restart.
+// the keys that it has: a file that is gone or broken, or that lacks the key in use, signs nobody out before a restart. Who exchanges keys
+// adds one, has it used, and only then takes the old one away.
 func (w *Watcher) Look(now time.Time) (changed bool, err error) {
 	text, err := readOwn(w.path)
 	is := sha256.Sum256(append([]byte("text "), text...))
@@ -37,6 +40,9 @@ func (w *Watcher) Look(now time.Time) (changed bool, err error) {
 	if err == nil {
 		next, err = readRing(w.path, text, now)
 	}
+	if err == nil {
+		err = next.lacks(w.path, w.ring)
+	}
 	if err != nil {
 		return turned, err
 	}
@@ -45,6 +51,20 @@ func (w *Watcher) Look(now time.Time) (changed bool, err error) {
 	}
 	w.ring.Take(next)
 	return true, nil
+}
+
+// ErrLacks is in the tree of the error for a file that lacks the key in use.
+var ErrLacks = errors.New("the key in use is not in it")
+
+// lacks is an error where the ring of a file has not the key that another ring uses.
+func (r *Ring) lacks(path string, other *Ring) error {
+	used := other.use().id
+	for _, k := range r.now.Load().keys {
+		if k.id == used {
+			return nil
+		}
+	}
+	return fmt.Errorf("key file %s lacks key %x: %w; put it back, or restart the verifier to go on without it", path, used, ErrLacks)
 }
 
 // same reports whether two rings have the same keys and use the same one.

@@ -127,6 +127,14 @@ func TestKeysAreExchangedWhileTheVerifierRuns(t *testing.T) {
 	if k.uses() != made.ID || !k.knows(before) || !k.lines.has(t, "msg=keys_refused") || strings.Count(k.said(), "keys_refused") != 1 {
 		t.Errorf("after a broken file:\n%s", k.said())
 	}
+	// Nor does one that lacks the key in use, such as another verifier's: it would sign everybody out and stop the audit.
+	if err := os.WriteFile(k.started.Keys, []byte("T2xkIHNlY3JldCBvZiBleGFjdGx5IDMyIGJ5dGVzISE=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.pass(time.Second)
+	if k.uses() != made.ID || !k.knows(before) || !k.lines.has(t, "msg=keys_refused.*lacks key "+made.ID) {
+		t.Errorf("after another's file:\n%s", k.said())
+	}
 }
 
 // By schedule: a new key in time, and an old one goes when neither a session nor the audit needs it, and no sooner.
