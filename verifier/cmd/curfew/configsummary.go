@@ -21,6 +21,7 @@ type configSummary struct {
 	Providers    []providerSummary    `json:"providers,omitempty"` // those with a name, for environments to come too
 	Console      *consoleSummary      `json:"console,omitempty"`
 	Store        storeSummary         `json:"store"`
+	Relay        *relaySummary        `json:"relay,omitempty"`
 	Admin        adminSummary         `json:"admin"`
 	Audit        auditSummary         `json:"audit"`
 	Languages    []string             `json:"languages"`
@@ -107,6 +108,38 @@ func (s storeSummary) print(to io.Writer) {
 	fmt.Fprintf(to, "sessions, settings and audit in Redis at %s, below %s%s; durability %s\n", strings.Join(s.Redis, ", "), s.Prefix, how, s.Durability)
 }
 
+// relaySummary is where connections that stay open are passed on to.
+type relaySummary struct {
+	Listen    string            `json:"listen"`
+	Upstreams map[string]string `json:"upstreams"`
+	Unknown   []string          `json:"unknown_environments,omitempty"` // not of the file; an administrator may make them
+}
+
+func summarizeRelay(c config.Config) *relaySummary {
+	if c.Relay == nil {
+		return nil
+	}
+	s := &relaySummary{Listen: c.Relay.Listen, Upstreams: c.Relay.Upstreams}
+	for _, id := range slices.Sorted(maps.Keys(c.Relay.Upstreams)) {
+		if !slices.ContainsFunc(c.Environments, func(e config.Environment) bool { return e.ID == id }) {
+			s.Unknown = append(s.Unknown, id)
+		}
+	}
+	return s
+}
+
+func (s *relaySummary) print(to io.Writer) {
+	if s == nil {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.Upstreams)) {
+		fmt.Fprintf(to, "relay at %s: open connections of %s go to %s\n", s.Listen, id, s.Upstreams[id])
+	}
+	for _, id := range s.Unknown {
+		fmt.Fprintf(to, "relay: %s is no environment of this file; its connections are refused until an administrator makes it\n", id)
+	}
+}
+
 type adminSummary struct {
 	Socket string         `json:"socket,omitempty"`
 	Tokens []tokenSummary `json:"tokens"`
@@ -130,7 +163,7 @@ type variableSummary struct {
 func summarize(path string, c config.Config, languages []string) configSummary {
 	s := configSummary{
 		File: path, Correct: true, Environments: []environmentSummary{}, Languages: languages, Ignored: c.IgnoredVariables(),
-		Store: summarizeStore(c),
+		Store: summarizeStore(c), Relay: summarizeRelay(c),
 		Admin: adminSummary{Socket: c.Admin.Socket, Tokens: []tokenSummary{}},
 		Audit: auditSummary{Retention: policy.Format(time.Duration(c.Audit.Retention)), Stdout: c.Audit.Stdout},
 	}
@@ -206,6 +239,7 @@ func (s configSummary) print(to io.Writer) {
 		s.Console.print(to)
 	}
 	s.Store.print(to)
+	s.Relay.print(to)
 	if s.Admin.Socket != "" {
 		fmt.Fprintf(to, "admin socket %s\n", s.Admin.Socket)
 	}
