@@ -45,9 +45,17 @@ func run(ctx context.Context, p Proxy) error {
 		return err
 	}
 	defer os.RemoveAll(data)
+	// The proxy listens itself. Where it cannot, whoever has its port would be taken for it.
+	own, err := inprocess.Listen(*port)
+	if err == nil {
+		err = own.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("%w (it takes ports %d and %d; choose others with -port)", err, *port, *port+1)
+	}
 	login, err := inprocess.Listen(*port + 1)
 	if err != nil {
-		return fmt.Errorf("%w (it takes this port and the one before; choose others with -port)", err)
+		return fmt.Errorf("%w (it takes ports %d and %d; choose others with -port)", err, *port, *port+1)
 	}
 	defer login.Close()
 	o := Options{Login: login, Options: inprocess.Options{AppPort: *port, Data: data, Now: time.Now, Random: rand.Reader, Log: log}}
