@@ -185,34 +185,45 @@ func TestA5B2_TheProvidersWordEndsTheSession(t *testing.T) {
 	}
 }
 
+// settles wants an ending to be reported as done only when an application's process that keeps verdicts has heard of it. It is for a
+// synctest bubble.
+func (w *world) settles(env settings.Environment, id session.ID, ends func() error) {
+	w.t.Helper()
+	feed, ok := w.OpenFeed(env.ID, "app")
+	if !ok {
+		w.t.Fatal("no feed")
+	}
+	defer feed.Drop()
+	done := make(chan error, 1)
+	go func() { done <- ends() }()
+	synctest.Wait()
+	if len(done) != 0 {
+		w.t.Error("done before a process that keeps verdicts has heard")
+	}
+	ids, next, _, _ := feed.Next(context.Background(), 0)
+	if len(ids) != 1 || ids[0] != id {
+		w.t.Errorf("told of %v", ids)
+	}
+	hearing, stop := context.WithCancel(context.Background())
+	defer stop()
+	go feed.Next(hearing, next)
+	synctest.Wait()
+	if len(done) != 1 {
+		w.t.Fatal("not done although it has heard")
+	}
+	w.must(<-done)
+}
+
 // P4: what the provider's word has ended is not reported as done while an application's process may use a verdict from before.
 func TestP4_TheProvidersWordIsSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		b := w.signedIn(free)
 		b.keepOn(60 * minute)
-		feed, ok := w.OpenFeed(free.ID, "app")
-		if !ok {
-			t.Fatal("no feed")
-		}
-		defer feed.Drop()
-		done := make(chan error, 1)
 		claim := w.claim(b)
-		go func() { done <- w.EndChecked(context.Background(), free, claim, wire.ProviderRefused, "invalid_grant") }()
-		synctest.Wait()
-		if len(done) != 0 {
-			t.Error("done before a process that keeps verdicts has heard")
-		}
-		ids, next, _, _ := feed.Next(t.Context(), 0)
-		if len(ids) != 1 || ids[0] != claim.Session.ID {
-			t.Errorf("told of %v", ids)
-		}
-		go feed.Next(t.Context(), next)
-		synctest.Wait()
-		if len(done) != 1 {
-			t.Fatal("not done although it has heard")
-		}
-		w.must(<-done)
+		w.settles(free, claim.Session.ID, func() error {
+			return w.EndChecked(context.Background(), free, claim, wire.ProviderRefused, "invalid_grant")
+		})
 	})
 }
 

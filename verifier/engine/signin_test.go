@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/curfew-project/curfew/shared/wire"
@@ -93,4 +94,21 @@ func TestB1_ClockSkew(t *testing.T) {
 			t.Errorf("skew %s without auth_time: %v", skew, err)
 		}
 	}
+}
+
+// P4: so is the session that a sign-in replaces.
+func TestP4_AReplacedSessionIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		b := w.signedIn(clinic)
+		old, err := session.ParseID(b.sid)
+		w.must(err)
+		w.pass(minute)
+		again := amara
+		again.AuthTime = w.now / 1000
+		w.settles(clinic, old, func() error {
+			_, _, err := w.Begin(context.Background(), clinic, b.back(again))
+			return err
+		})
+	})
 }
